@@ -1,0 +1,40 @@
+/**
+ * The one error class of Evener. On the data path outcomes are values; errors are thrown by control code only.
+ * Every code is listed once, here, and never reused for another meaning; docs/errors.md is checked against it.
+ */
+export const ERROR_CODES = {
+  ADDRESS_INVALID: 'an address in the configuration or on the command line cannot be read',
+  LISTEN_ADDRESS_IN_USE: 'another socket already listens on the address',
+  LISTEN_FORBIDDEN: 'the process may not bind the address (a port below 1024 needs CAP_NET_BIND_SERVICE)',
+  LISTEN_ADDRESS_UNAVAILABLE: 'the address belongs to no interface of this machine',
+  LISTEN_FAILED: 'the address could not be listened on for another reason, which the message names',
+  ENGINE_UNAVAILABLE: 'the engine that the configuration demands cannot run here',
+  NATIVE_UNAVAILABLE: 'the native addon is not compiled or cannot be loaded',
+  SYSTEM_CALL_FAILED: 'a system call failed for a reason that the message names',
+  CONFIG_INVALID: 'the configuration has errors; each is reported with its place',
+} as const
+
+export type ErrorCode = keyof typeof ERROR_CODES
+export type ErrorSide = 'downstream' | 'upstream' | 'internal'
+/** Whether the work that failed may be tried again: never, only if the connection was a reused one, or yes. */
+export type ErrorRetry = 'never' | 'if-reused' | 'yes'
+
+export interface EvenerErrorOptions {
+  side?: ErrorSide
+  retry?: ErrorRetry
+  cause?: unknown
+}
+
+export class EvenerError extends Error {
+  readonly code: ErrorCode
+  readonly side: ErrorSide
+  readonly retry: ErrorRetry
+
+  constructor(code: ErrorCode, message: string, options: EvenerErrorOptions = {}) {
+    super(message, { cause: options.cause })
+    this.name = 'EvenerError'
+    this.code = code
+    this.side = options.side ?? 'internal'
+    this.retry = options.retry ?? 'never'
+  }
+}

@@ -1,0 +1,58 @@
+/**
+ * The arena's blocks, reference-counted. A block starts with one reference when it is taken; hold() adds one, release() drops
+ * one, and at zero the block is free again. Any offset inside a block names it.
+ *
+ *   memory:  | block 0 | block 1 | block 2 | ...            offset >> shift = block
+ *
+ * Blocks that were never used cost no resident memory, because the arena is mapped without being touched, and the
+ * most recently freed block is taken first, so that it is still in the CPU's cache.
+ */
+export class Blocks {
+  readonly memory: Uint8Array
+  readonly blockBytes: number
+  readonly count: number
+  readonly #shift: number
+  readonly #references: Uint32Array
+  readonly #free: Uint32Array
+  #freeCount: number
+
+  /** `memory.length` must be a multiple of `blockBytes`, a power of two. */
+  constructor(memory: Uint8Array, blockBytes: number) {
+    this.memory = memory
+    this.blockBytes = blockBytes
+    this.#shift = Math.log2(blockBytes)
+    if (!Number.isInteger(this.#shift)) throw new RangeError(`blockBytes must be a power of two, not ${blockBytes}`)
+    this.count = memory.length >>> this.#shift
+    this.#references = new Uint32Array(this.count)
+    this.#free = new Uint32Array(this.count)
+    for (let i = 0; i < this.count; i++) this.#free[i] = this.count - 1 - i
+    this.#freeCount = this.count
+  }
+
+  get free(): number {
+    return this.#freeCount
+  }
+
+  /** The offset of a fresh block with one reference, or -1 when the arena is used up. */
+  take(): number {
+    if (this.#freeCount === 0) return -1
+    const block = this.#free[--this.#freeCount]
+    this.#references[block] = 1
+    return block << this.#shift
+  }
+
+  hold(offset: number): void {
+    this.#references[offset >>> this.#shift]++
+  }
+
+  release(offset: number): void {
+    const block = offset >>> this.#shift
+    const left = --this.#references[block]
+    if (left === 0) this.#free[this.#freeCount++] = block
+    else if (left === 0xffffffff) throw new Error(`block ${block} released more often than it was held`)
+  }
+
+  references(offset: number): number {
+    return this.#references[offset >>> this.#shift]
+  }
+}

@@ -1,0 +1,53 @@
+import type { SocketAddress } from '../core/index.ts'
+import type { Blocks } from './blocks.ts'
+import type { Connection, ConnectionHandler } from './connection.ts'
+import type { TimerWheel } from './timers.ts'
+
+export interface ListenOptions {
+  readonly address: SocketAddress
+  /** Length of the accept queue; the kernel caps it at net.core.somaxconn. */
+  readonly backlog?: number
+  /** Share the port with the listeners of other workers (SO_REUSEPORT). */
+  readonly reusePort?: boolean
+}
+
+export interface Listener {
+  /** The bound address, with the port that the kernel chose where 0 was asked for. */
+  readonly address: SocketAddress
+  /** Accepts what is already in the queue, then stops listening. Accepted connections go on. */
+  close(): void
+  /** Stops and resumes accepting without closing the socket (connection limit reached). */
+  pause(): void
+  resume(): void
+}
+
+export interface ConnectOptions {
+  readonly timeoutMs: number
+  /** Source address to bind before connecting. */
+  readonly source?: SocketAddress
+}
+
+/**
+ * One event loop with its connections, memory and timers; there is one in each worker. Everything happens on the thread that
+ * made it. All bytes live in `memory`, a single arena that is divided into reference-counted blocks (see blocks.ts).
+ */
+export interface Engine {
+  readonly kind: 'uring' | 'portable'
+  readonly memory: Uint8Array
+  readonly blocks: Blocks
+  readonly timers: TimerWheel
+  /** Milliseconds on a monotonic clock, read once per turn of the loop. */
+  now(): number
+  /** Milliseconds since the epoch, read once per turn of the loop. */
+  wallClock(): number
+  /** `accepted` returns the handler of the new connection, or undefined to reset it. Resolves once bound; rejects with EvenerError LISTEN_*. */
+  listen(options: ListenOptions, accepted: (connection: Connection) => ConnectionHandler | undefined): Promise<Listener>
+  /** Never throws: a failure arrives as closed(). */
+  connect(address: SocketAddress, options: ConnectOptions, handler: ConnectionHandler): Connection
+  /** Runs the callback soon, outside the data path, where promises and Node's APIs may be used. */
+  defer(callback: () => void): void
+  /** Starts the loop. Connections and listeners may be made before. */
+  start(): void
+  /** Resets what is open, stops the loop and gives the memory back. */
+  close(): Promise<void>
+}

@@ -1,0 +1,12 @@
+/**
+ * engine: listeners, connections and timers for the rooms above.
+ *
+ * In: addresses to listen on and connect to. Out: events on a ConnectionHandler, with bytes as offsets into one arena.
+ * The engine owns the arena; a room keeps bytes beyond a call only under a hold. Two backends stand behind one interface
+ * and one conformance suite (test/conformance/engine.ts): `uring` and `portable`.
+ */
+export { Blocks } from './blocks.ts'
+export type { CloseReason, Connection, ConnectionHandler } from './connection.ts'
+export type { ConnectOptions, Engine, ListenOptions, Listener } from './engine.ts'
+export { DEFAULT_ENGINE_OPTIONS, type EngineOptions } from './options.ts'
+export { Timer, type TimerTarget, type TimerWheel } from './timers.ts'
