@@ -4,7 +4,9 @@
       "target_name": "evener",
       "sources": [
         "native/addon.c",
+        "native/bpf.c",
         "native/memory.c",
+        "native/netlink.c",
         "native/probe.c",
         "native/ring.c",
         "native/socket.c"

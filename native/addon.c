@@ -7,7 +7,9 @@
 #include <sys/mman.h>
 
 NAPI_MODULE_INIT(/* napi_env env, napi_value exports */) {
+  register_bpf(env, exports);
   register_memory(env, exports);
+  register_netlink(env, exports);
   register_probe(env, exports);
   register_ring(env, exports);
   register_socket(env, exports);

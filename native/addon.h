@@ -17,7 +17,9 @@ struct method {
 };
 
 /* Each file of the addon adds its functions to the exports; addon.c lists the files. */
+void register_bpf(napi_env env, napi_value exports);
 void register_memory(napi_env env, napi_value exports);
+void register_netlink(napi_env env, napi_value exports);
 void register_probe(napi_env env, napi_value exports);
 void register_ring(napi_env env, napi_value exports);
 void register_socket(napi_env env, napi_value exports);
