@@ -5,8 +5,10 @@
  * The engine owns the arena; a room keeps bytes beyond a call only under a hold. Two backends stand behind one interface
  * and one conformance suite (test/conformance/engine.ts): `uring` and `portable`.
  */
+export type { BackendProbe, EngineHooks } from './backend.ts'
 export { Blocks } from './blocks.ts'
 export type { CloseReason, Connection, ConnectionHandler } from './connection.ts'
 export type { ConnectOptions, Engine, ListenOptions, Listener } from './engine.ts'
+export { createEngine, probeUring, type CreatedEngine, type EngineKind } from './create.ts'
 export { DEFAULT_ENGINE_OPTIONS, type EngineOptions } from './options.ts'
-export { Timer, type TimerTarget, type TimerWheel } from './timers.ts'
+export { Timer, type TimerTarget, type TimerWheel, Wheel } from './timers.ts'

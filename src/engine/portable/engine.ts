@@ -1,0 +1,172 @@
+import { createConnection, type Socket } from 'node:net'
+import type { SocketAddress } from '../../core/index.ts'
+import type { EngineHooks } from '../backend.ts'
+import { Blocks } from '../blocks.ts'
+import type { CloseReason, Connection, ConnectionHandler } from '../connection.ts'
+import type { ConnectOptions, Engine, ListenOptions, Listener } from '../engine.ts'
+import { closeReason } from '../failures.ts'
+import type { EngineOptions } from '../options.ts'
+import type { TimerWheel } from '../timers.ts'
+import { peerAddress, socketPath } from './address.ts'
+import { PortableConnection } from './connection.ts'
+import { listenTo, listenToConnect, listenToData, readInto } from './events.ts'
+import { type Accepted, drop, PortableListener } from './listener.ts'
+import { Loop } from './loop.ts'
+
+/** What one read may bring: Node's own choice for sockets without a buffer of ours. */
+const READ_BYTES = 64 * 1024
+
+/** Owns a connection until accepted() has answered, and one that it turned away. */
+const NOBODY: ConnectionHandler = { opened() {}, received() {}, ended() {}, drained() {}, closed() {} }
+
+/** The engine over node:net: its listeners, its connections and their end. */
+export class PortableEngine implements Engine {
+  readonly kind = 'portable'
+  readonly memory: Uint8Array
+  readonly blocks: Blocks
+  readonly timers: TimerWheel
+  readonly options: EngineOptions
+  readonly loop: Loop
+  /** The arena as a Buffer, because Writable wraps a view of any other kind in one. */
+  readonly arena: Buffer
+  /** All connects read into this one: libuv fills it and Node hands it on within one call, and the connection copies. */
+  readonly #readBuffer = Buffer.allocUnsafeSlow(READ_BYTES)
+  readonly #connections = new Set<PortableConnection>()
+  readonly #listeners = new Set<PortableListener>()
+  #dialing: (() => void)[] | null = []
+  #isClosing = false
+  #closed: Promise<void> | null = null
+  #allGone: (() => void) | null = null
+
+  constructor(options: EngineOptions, hooks: EngineHooks) {
+    const memory = new ArrayBuffer(options.blockBytes * options.blockCount)
+    this.options = options
+    this.memory = new Uint8Array(memory)
+    this.arena = Buffer.from(memory)
+    this.blocks = new Blocks(this.memory, options.blockBytes)
+    this.loop = new Loop(this.blocks, (error) => hooks.report(error))
+    this.timers = this.loop.timers
+  }
+
+  get isRunning(): boolean {
+    return this.#dialing === null && !this.#isClosing
+  }
+
+  now(): number {
+    return this.loop.now()
+  }
+
+  wallClock(): number {
+    return this.loop.wallClock()
+  }
+
+  async listen(options: ListenOptions, accepted: Accepted): Promise<Listener> {
+    const listener = new PortableListener(this, options.address, accepted)
+    await listener.bind(options)
+    this.#listeners.add(listener)
+    if (this.#isClosing) await listener.closeNow()
+    return listener
+  }
+
+  connect(address: SocketAddress, options: ConnectOptions, handler: ConnectionHandler): Connection {
+    const connection = new PortableConnection(this, handler, address, null, false)
+    if (this.#isClosing || this.#connections.size >= this.options.maxConnections) {
+      const reason = this.#isClosing ? 'local' : 'overload'
+      setImmediate(() => connection.gone(reason))
+      return connection
+    }
+    this.#connections.add(connection)
+    if (this.#dialing === null) this.#dial(connection, address, options)
+    else this.#dialing.push(() => this.#dial(connection, address, options))
+    return connection
+  }
+
+  defer(callback: () => void): void {
+    this.loop.defer(callback)
+  }
+
+  start(): void {
+    if (this.#dialing === null || this.#isClosing) return
+    const dialing = this.#dialing
+    this.#dialing = null
+    this.loop.start()
+    for (const dial of dialing) dial()
+    for (const listener of this.#listeners) listener.resumeSoon()
+  }
+
+  close(): Promise<void> {
+    this.#closed ??= this.#closeAll()
+    return this.#closed
+  }
+
+  /** A listener's socket becomes a connection, or is reset: nobody wants it, or there are too many. */
+  accept(socket: Socket, local: SocketAddress, accepted: Accepted): void {
+    const remote = peerAddress(socket, local.family)
+    if (remote === undefined || this.#isClosing || this.#connections.size >= this.options.maxConnections) return drop(socket)
+    const isBoundToOne = local.family === 'unix' || (local.host !== '0.0.0.0' && local.host !== '::')
+    const connection = new PortableConnection(this, NOBODY, remote, isBoundToOne ? local : null, true)
+    this.#connections.add(connection)
+    listenTo(socket, connection)
+    listenToData(socket)
+    this.loop.enter()
+    connection.attach(socket)
+    const handler = this.#ask(accepted, connection)
+    if (handler === undefined) connection.reset()
+    else connection.begin(handler)
+    this.loop.leave()
+  }
+
+  forget(connection: PortableConnection): void {
+    this.#connections.delete(connection)
+    if (this.#connections.size === 0) this.#allGone?.()
+  }
+
+  forgetListener(listener: PortableListener): void {
+    this.#listeners.delete(listener)
+  }
+
+  #ask(accepted: Accepted, connection: Connection): ConnectionHandler | undefined {
+    try {
+      return accepted(connection)
+    } catch (error) {
+      this.loop.report(error)
+      return undefined
+    }
+  }
+
+  #dial(connection: PortableConnection, address: SocketAddress, options: ConnectOptions): void {
+    if (connection.isOver) return
+    const onread = readInto(this.#readBuffer, connection)
+    let socket: Socket
+    try {
+      if (address.family === 'unix') {
+        socket = createConnection({ path: socketPath(address.path), allowHalfOpen: true, onread })
+      } else {
+        const { host, port, family } = address
+        const source = options.source === undefined || options.source.family === 'unix' ? undefined : options.source
+        // Port 0 as a source lets the kernel choose, which is what node:net does when there is none.
+        const from = source === undefined ? {} : { localAddress: source.host, localPort: source.port === 0 ? undefined : source.port }
+        socket = createConnection({ host, port, family, ...from, allowHalfOpen: true, noDelay: true, onread })
+      }
+    } catch (error) {
+      const reason: CloseReason = closeReason((error as NodeJS.ErrnoException).code ?? '')
+      setImmediate(() => connection.gone(reason))
+      return
+    }
+    listenTo(socket, connection)
+    listenToConnect(socket)
+    connection.attach(socket)
+    connection.startConnectTimer(options.timeoutMs)
+  }
+
+  async #closeAll(): Promise<void> {
+    this.#isClosing = true
+    const listeners = [...this.#listeners].map((listener) => listener.closeNow())
+    for (const connection of this.#connections) connection.reset()
+    if (this.#connections.size > 0) await new Promise<void>((resolve) => (this.#allGone = resolve))
+    await Promise.all(listeners)
+    this.loop.stop()
+    // Detaches the arena: its pages go back even if a room keeps a view of it.
+    ;(this.memory.buffer as ArrayBuffer).transfer(0)
+  }
+}

@@ -1,0 +1,58 @@
+import type { OnReadOpts, Socket } from 'node:net'
+import type { PortableConnection } from './connection.ts'
+
+/**
+ * Wires a socket's events to its connection. The listeners are shared and find the connection in a property of the socket,
+ * because a closure for each event of each connection would be memory and time for every accept.
+ */
+export interface OwnedSocket extends Socket {
+  evenerConnection: PortableConnection
+}
+
+export function listenTo(socket: Socket, connection: PortableConnection): void {
+  const owned = socket as OwnedSocket
+  owned.evenerConnection = connection
+  owned.on('end', onEnd)
+  owned.on('error', onError)
+  owned.on('close', onClose)
+}
+
+/** For an accepted socket, which cannot be given a buffer of ours. It must be paused, and is resumed when its owner is known. */
+export function listenToData(socket: Socket): void {
+  socket.on('data', onData)
+}
+
+export function listenToConnect(socket: Socket): void {
+  socket.on('connect', onConnect)
+}
+
+/** Has Node read into `buffer`, without a stream between. */
+export function readInto(buffer: Buffer, connection: PortableConnection): OnReadOpts {
+  return {
+    buffer,
+    callback: (length) => {
+      connection.read(buffer, length)
+      return true
+    },
+  }
+}
+
+function onConnect(this: Socket): void {
+  ;(this as OwnedSocket).evenerConnection.connected()
+}
+
+function onData(this: Socket, chunk: Buffer): void {
+  ;(this as OwnedSocket).evenerConnection.read(chunk, chunk.length)
+}
+
+function onEnd(this: Socket): void {
+  ;(this as OwnedSocket).evenerConnection.peerEnded()
+}
+
+function onError(this: Socket, error: NodeJS.ErrnoException): void {
+  ;(this as OwnedSocket).evenerConnection.failed(error)
+}
+
+function onClose(this: Socket): void {
+  ;(this as OwnedSocket).evenerConnection.gone('done')
+}

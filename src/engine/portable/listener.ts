@@ -1,0 +1,118 @@
+import { createServer, type Server, type Socket } from 'node:net'
+import type { SocketAddress } from '../../core/index.ts'
+import type { ConnectionHandler } from '../connection.ts'
+import type { Connection, ListenOptions, Listener } from '../index.ts'
+import { listenError } from '../failures.ts'
+import { boundAddress, socketPath } from './address.ts'
+import type { PortableEngine } from './engine.ts'
+
+export type Accepted = (connection: Connection) => ConnectionHandler | undefined
+
+const DEFAULT_BACKLOG = 4096
+/** node:net cannot leave a connection in the kernel's queue, so that a paused listener keeps this many of its own, unread. */
+const PARKED_LIMIT = 512
+
+/** One net.Server as a Listener. Sockets arrive paused; the engine begins to read when the handler is known. */
+export class PortableListener implements Listener {
+  readonly #engine: PortableEngine
+  readonly #accepted: Accepted
+  readonly #server: Server
+  readonly #parked: Socket[] = []
+  #address: SocketAddress
+  #isPaused = false
+  #isClosing = false
+
+  constructor(engine: PortableEngine, address: SocketAddress, accepted: Accepted) {
+    this.#engine = engine
+    this.#accepted = accepted
+    this.#address = address
+    this.#server = createServer({ allowHalfOpen: true, pauseOnConnect: true, noDelay: true })
+    this.#server.on('connection', (socket) => this.#arrived(socket))
+  }
+
+  get address(): SocketAddress {
+    return this.#address
+  }
+
+  bind(options: ListenOptions): Promise<void> {
+    const server = this.#server
+    const asked = this.#address
+    return new Promise((resolve, reject) => {
+      server.once('error', (error: NodeJS.ErrnoException) => reject(listenError(asked, error.code ?? error.message, error)))
+      const bound = () => {
+        server.removeAllListeners('error')
+        // An accept that fails (no descriptor left) is tried again by libuv with the next connection.
+        server.on('error', (error) => this.#engine.loop.report(error))
+        this.#address = boundAddress(asked, server.address())
+        resolve()
+      }
+      const backlog = options.backlog ?? DEFAULT_BACKLOG
+      if (asked.family === 'unix') server.listen({ path: socketPath(asked.path), backlog }, bound)
+      else {
+        const { host, port } = asked
+        const reusePort = options.reusePort ?? false
+        // An IPv6 listener is for IPv6 only, so that [::]:80 and 0.0.0.0:80 can stand side by side.
+        server.listen({ host, port, backlog, reusePort, ipv6Only: asked.family === 6, exclusive: true }, bound)
+      }
+    })
+  }
+
+  pause(): void {
+    this.#isPaused = true
+  }
+
+  resume(): void {
+    if (!this.#isPaused) return
+    this.#isPaused = false
+    this.resumeSoon()
+  }
+
+  /** libuv closes at once what waits in the kernel's queue; two turns later one whole poll has accepted it. */
+  close(): void {
+    if (this.#isClosing) return
+    this.#isClosing = true
+    this.#isPaused = false
+    setImmediate(() => setImmediate(() => this.closeNow()))
+    this.resumeSoon()
+  }
+
+  closeNow(): Promise<void> {
+    this.#isClosing = true
+    this.#takeParked()
+    for (const socket of this.#parked.splice(0)) drop(socket)
+    this.#engine.forgetListener(this)
+    return new Promise((resolve) => this.#server.close(() => resolve()))
+  }
+
+  /** Accepts what is parked, outside of the call that allowed it. */
+  resumeSoon(): void {
+    if (this.#parked.length > 0) setImmediate(() => this.#takeParked())
+  }
+
+  get #isHeld(): boolean {
+    return this.#isPaused || !this.#engine.isRunning
+  }
+
+  #takeParked(): void {
+    if (this.#isHeld) return
+    for (const socket of this.#parked.splice(0)) {
+      socket.removeAllListeners('error')
+      this.#engine.accept(socket, this.#address, this.#accepted)
+    }
+  }
+
+  #arrived(socket: Socket): void {
+    if (!this.#isHeld) this.#engine.accept(socket, this.#address, this.#accepted)
+    else if (this.#parked.length < PARKED_LIMIT) {
+      socket.on('error', () => {})
+      this.#parked.push(socket)
+    } else drop(socket)
+  }
+}
+
+/** Turns a connection away. */
+export function drop(socket: Socket): void {
+  socket.on('error', () => {})
+  if (socket.remoteFamily === undefined) socket.destroy()
+  else socket.resetAndDestroy()
+}
