@@ -1,0 +1,26 @@
+import type { AdminPlan } from '../control/config.ts'
+import type { Cidr } from '../core/index.ts'
+import type { EnginePlan, WorkersPlan } from '../engine/config.ts'
+import type { AccessLogPlan } from '../observe/config.ts'
+import type { PoolPlan } from '../pool/config.ts'
+import type { ErrorPagePlan, ListenerPlan } from '../proxy/config.ts'
+
+/**
+ * A valid configuration, normalised: durations in milliseconds, sizes in bytes, every default filled in, every inheritance
+ * resolved. Plain data that survives structuredClone and JSON; equal configurations give deeply equal plans, in the order
+ * of the file. Everybody downstream of `config` may rely on the cross checks: pools exist, names are unique, binds do not clash.
+ */
+export interface Plan {
+  readonly workers: WorkersPlan
+  readonly engine: EnginePlan
+  /** undefined where the configuration says `admin: none`. */
+  readonly admin: AdminPlan | undefined
+  readonly accessLog: AccessLogPlan | undefined
+  readonly trustedProxies: readonly Cidr[]
+  readonly drainTimeoutMs: number
+  readonly listeners: readonly ListenerPlan[]
+  readonly pools: readonly PoolPlan[]
+  readonly errorPages: readonly ErrorPagePlan[]
+  /** One line for each warning, "edge.yaml:3:5  listeners.web: …". */
+  readonly warnings: readonly string[]
+}
