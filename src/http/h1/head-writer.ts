@@ -1,0 +1,107 @@
+import { BYTE } from '../characters.ts'
+import { isConnectionOption } from '../connection-options.ts'
+import { FIELD, type Fields } from '../fields.ts'
+import { type RequestHead, TARGET } from '../message.ts'
+import { writeDecimal } from '../decimal.ts'
+
+/** Runs of at least so many bytes are copied by the runtime, shorter ones in a loop; bench/http-codec.ts has the break-even. */
+const COPY_WITHIN_FROM = 64
+
+export interface WritableHead {
+  readonly fields: Fields
+  readonly hasConnectionOptions: boolean
+}
+
+/** Copies memory[start, end) to `at`, which must not lie inside the source, and returns the end. */
+export function writeRange(memory: Uint8Array, at: number, start: number, end: number): number {
+  const length = end - start
+  if (length >= COPY_WITHIN_FROM) memory.copyWithin(at, start, end)
+  else for (let i = 0; i < length; i++) memory[at + i] = memory[start + i]
+  return at + length
+}
+
+/** Writes `bytes` at `at` and returns the end. */
+export function writeBytes(memory: Uint8Array, at: number, bytes: Uint8Array): number {
+  const length = bytes.length
+  if (length >= COPY_WITHIN_FROM) memory.set(bytes, at)
+  else for (let i = 0; i < length; i++) memory[at + i] = bytes[i]
+  return at + length
+}
+
+export function writeCrlf(memory: Uint8Array, at: number): number {
+  memory[at] = BYTE.CR
+  memory[at + 1] = BYTE.LF
+  return at + 2
+}
+
+/**
+ * Writes the fields of `head` at `at` as "name: value" CRLF, names in the case they came in, without those whose FIELD number is
+ * flagged in `drop` (256 flags; drop[FIELD.OTHER] must be 0) and those that a Connection option names. Returns the end.
+ * Writes at most (headEnd - headStart + 2 * fields.count) bytes; does not write the empty line.
+ * Neighbours that are in this form already are copied as one run.
+ */
+export function writeFields(memory: Uint8Array, at: number, head: WritableHead, drop: Uint8Array): number {
+  const fields = head.fields
+  const offsets = fields.offsets
+  const hasOptions = head.hasConnectionOptions
+  let runStart = -1
+  let runEnd = -1
+  for (let i = 0, slot = 0; i < fields.count; i++, slot += 4) {
+    const nameStart = offsets[slot]
+    const nameEnd = offsets[slot + 1]
+    if (drop[fields.ids[i]] === 1 || (hasOptions && isConnectionOption(memory, head, nameStart, nameEnd))) continue
+    const valueStart = offsets[slot + 2]
+    const valueEnd = offsets[slot + 3]
+    const isCanonical = valueStart === nameEnd + 2 && memory[nameEnd + 1] === BYTE.SPACE && memory[valueEnd] === BYTE.CR
+    if (isCanonical && nameStart === runEnd) {
+      runEnd = valueEnd + 2
+      continue
+    }
+    if (runEnd !== -1) at = writeRange(memory, at, runStart, runEnd)
+    if (isCanonical) {
+      runStart = nameStart
+      runEnd = valueEnd + 2
+    } else {
+      at = writeFieldLine(memory, at, nameStart, nameEnd, valueStart, valueEnd)
+      runEnd = -1
+    }
+  }
+  return runEnd === -1 ? at : writeRange(memory, at, runStart, runEnd)
+}
+
+/** One field line out of ranges of memory. */
+export function writeFieldLine(
+  memory: Uint8Array,
+  at: number,
+  nameStart: number,
+  nameEnd: number,
+  valueStart: number,
+  valueEnd: number,
+): number {
+  at = writeRange(memory, at, nameStart, nameEnd)
+  memory[at] = BYTE.COLON
+  memory[at + 1] = BYTE.SPACE
+  return writeCrlf(memory, writeRange(memory, at + 2, valueStart, valueEnd))
+}
+
+/** "prefix" decimal CRLF; `prefix` is a whole "content-length: ". */
+export function writeDecimalField(memory: Uint8Array, at: number, prefix: Uint8Array, value: number): number {
+  return writeCrlf(memory, writeDecimal(memory, writeBytes(memory, at, prefix), value))
+}
+
+/**
+ * The target in the form for an origin server (RFC 9112 §3.2.1, §3.2.4): path and query, "/" for an empty path, "*" for OPTIONS
+ * with neither path nor query. `isOptions` says whether the method is OPTIONS. authority-form is written as it is.
+ */
+export function writeTarget(memory: Uint8Array, at: number, head: RequestHead, isOptions: boolean): number {
+  if (head.targetForm !== TARGET.ABSOLUTE) return writeRange(memory, at, head.targetStart, head.targetEnd)
+  if (head.pathStart === head.pathEnd) {
+    memory[at++] = isOptions && !head.hasQuery ? BYTE.ASTERISK : BYTE.SLASH
+  }
+  return writeRange(memory, at, head.pathStart, head.queryEnd)
+}
+
+/** Whether the Host field must be written anew from the head's authority: RFC 9112 §3.2.2, or because it is missing. */
+export function mustRewriteHost(head: RequestHead): boolean {
+  return head.targetForm === TARGET.ABSOLUTE || head.fields.find(FIELD.HOST) === -1
+}

@@ -1,0 +1,31 @@
+/**
+ * http: bytes ↔ messages. In come offsets into the engine's arena, out go offsets into the same bytes, numbers for what the
+ * proxy steers by, and canonical bytes written where the caller says. Nothing here owns memory, keeps a reference to it
+ * between calls, does I/O or throws; what is wrong with a message is a number that REJECTIONS explains.
+ *
+ *     bytes ─▶ parseRequestHead ─▶ RequestHead ─▶ writeTarget, writeFields ─▶ bytes
+ *     bytes ─▶ BodyReader ─▶ runs of content ─▶ writeChunkHeader ─▶ bytes
+ */
+export { isValidAuthority, parseAuthority } from './authority.ts'
+export { CONNECTION, flags, HOP_BY_HOP, isConnectionOption, parseConnectionOptions, PROTECTED } from './connection-options.ts'
+export { parseDecimal, writeDecimal } from './decimal.ts'
+export { equalsIgnoreCase, FIELD_NAMES, fieldId } from './field-names.ts'
+export { FIELD, Fields } from './fields.ts'
+export { BodyReader } from './h1/body-reader.ts'
+export { LAST_CHUNK, MAX_CHUNK_HEADER_BYTES, writeChunkHeader } from './h1/chunk-writer.ts'
+export { HeadScanner } from './h1/head-scanner.ts'
+export {
+  mustRewriteHost,
+  type WritableHead,
+  writeBytes,
+  writeCrlf,
+  writeDecimalField,
+  writeFieldLine,
+  writeFields,
+  writeRange,
+  writeTarget,
+} from './h1/head-writer.ts'
+export { REJECT, REJECTIONS, type Rejection, type RejectKey } from './h1/reject.ts'
+export { parseRequestHead } from './h1/request-head.ts'
+export { parseResponseHead } from './h1/response-head.ts'
+export { BODY, type HeadLimits, METHOD, RequestHead, ResponseHead, TARGET } from './message.ts'
