@@ -11,6 +11,8 @@ export const ERROR_CODES = {
   ENGINE_UNAVAILABLE: 'the engine that the configuration demands cannot run here',
   NATIVE_UNAVAILABLE: 'the native addon is not compiled or cannot be loaded',
   SYSTEM_CALL_FAILED: 'a system call failed for a reason that the message names',
+  POOL_TABLE_FULL: 'the configuration has more pools or servers than the pool table, whose size is chosen at start-up',
+  POOL_TABLE_INVALID: 'a worker was handed something else than the pool table',
   CONFIG_INVALID: 'the configuration has errors; each is reported with its place',
 } as const
 
