@@ -1,0 +1,16 @@
+import type { Candidates } from '../candidates.ts'
+import type { PickContext } from '../context.ts'
+import { below } from '../random.ts'
+import { type Algorithm, nextFree } from './algorithm.ts'
+
+/** Any server with the same likelihood, weights ignored. pick() is O(1) while no server is full. */
+export class RandomChoice implements Algorithm {
+  rebuild(): void {}
+
+  pick(candidates: Candidates, context: PickContext): number {
+    const first = below(context.random, candidates.count)
+    if (candidates.isFree(first, context)) return first
+    // A second draw spreads the load of a full server over all others instead of giving it to its neighbour.
+    return nextFree(candidates, context, below(context.random, candidates.count))
+  }
+}

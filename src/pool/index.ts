@@ -1,0 +1,23 @@
+/**
+ * pool: which server gets the next request. It knows nothing of sockets or protocols.
+ *
+ * In: pools of the plan (PoolDefinition), their slots, the state that checks and operators set. Out: the index of a server.
+ * The control thread creates the PoolTable, one SharedArrayBuffer, and gives out its slots; each worker attaches to it and makes a
+ * Pool from each definition. State flows through the table only; workers see a change with their next pick.
+ *
+ *   control thread:  PoolTable.create ─ SlotAllocator.prepare/commit ─ setHealth, setAdmin, setWeight
+ *                          │ buffer, PoolSlots by postMessage
+ *   worker:          PoolTable.attach ─ new Pool ─ pick, acquire, report, release
+ */
+export { type AlgorithmEntry, ALGORITHMS, findAlgorithm } from './algorithm/registry.ts'
+export { type KeySource, NO_KEY, NO_KEY_SOURCE, PickContext } from './context.ts'
+export { type AlgorithmDefinition, MAX_WEIGHT, type PoolDefinition, type ServerDefinition } from './definition.ts'
+export { hashBytes, hashText } from './hash.ts'
+export type { HashKey } from './hash-key.ts'
+export type { TableLimits } from './layout.ts'
+export { ALL_FULL, NONE_AVAILABLE, type PickResult, Pool } from './pool.ts'
+export { type Random, SeededRandom } from './random.ts'
+export { Server } from './server.ts'
+export { type PoolSlots, type SlotAssignment, SlotAllocator } from './slots.ts'
+export { ADMIN, type Admin, type AdminName, HEALTH, type Health, type HealthName, OUTCOME, type Outcome } from './state.ts'
+export { PoolTable, type ServerTotals } from './table.ts'

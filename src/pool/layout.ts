@@ -1,0 +1,97 @@
+/**
+ * Where everything lies in the pool table's SharedArrayBuffer. All numbers are counts of 32-bit words unless they say otherwise.
+ *
+ *   | header | worker rows | pool rows | server rows | ledgers: one for each worker, a row of doubles for each server |
+ *
+ * A server row fills four cache lines, by who writes them, so that a release on one core does not throw the state that every
+ * pick reads out of the other cores' caches: state (control thread, seldom), load (every worker, all the time), and
+ * outliers (workers, on failures). A ledger is written by its own worker only, without Atomics; the totals are sums over ledgers.
+ */
+export const LINE_WORDS = 16
+
+export const TABLE_MAGIC = 0x45764e52
+export const TABLE_VERSION = 1
+
+export const HEADER = { MAGIC: 0, VERSION: 1, SERVERS: 2, POOLS: 3, WORKERS: 4 } as const
+export const HEADER_WORDS = LINE_WORDS
+
+export const WORKER = {
+  /** The oldest plan generation that the worker still has exchanges under; 0 when it holds no plan. */
+  OLDEST_PLAN: 0,
+} as const
+export const WORKER_WORDS = LINE_WORDS
+
+/** Tiers of priorities beyond this share the last cursor. */
+export const CURSORS = 16
+
+export const POOL = {
+  GENERATION: 0,
+  /** Grows at every change that matters for picking. */
+  EPOCH: 1,
+  /** Limit on active requests of the pool over all workers; 0 for none. */
+  MAX_ACTIVE: 2,
+  /** 1 while too few servers are up and all are used. */
+  PANIC: 3,
+  /** CURSORS words, in a line of their own. */
+  CURSOR: 16,
+  ACTIVE: 32,
+  QUEUED: 33,
+} as const
+export const POOL_WORDS = 48
+
+export const SERVER = {
+  // state
+  GENERATION: 0,
+  POOL: 1,
+  HEALTH: 2,
+  ADMIN: 3,
+  WEIGHT: 4,
+  PRIORITY: 5,
+  /** Limit on active requests over all workers; 0 for none. */
+  MAX_ACTIVE: 6,
+  /** Share of the weight that counts, in thousandths: below 1000 during a slow start. */
+  RAMP: 7,
+  /** 1 until the first check result where a check is configured. */
+  UNCHECKED: 8,
+  /** 1 while an outlier is ejected. */
+  EJECTED: 9,
+  /** The last weight that was not 0: consistent hashing is built on it, so that a drain does not reshuffle the others. */
+  BASE_WEIGHT: 10,
+  /** Milliseconds since the epoch of the last change of health or admin, in two words (see writeTime). */
+  CHANGED: 12,
+  // load
+  ACTIVE: 16,
+  CONNECTIONS: 17,
+  /** Moving average of the time to the first byte of the response, microseconds; 0 when nothing is known. */
+  LATENCY: 18,
+  /** Low 32 bits of the milliseconds of the last latency sample. */
+  LATENCY_AT: 19,
+  // outliers
+  FAILURES_IN_A_ROW: 32,
+} as const
+export const SERVER_WORDS = 64
+
+/** Doubles in a ledger's row. */
+export const LEDGER = {
+  /** What this worker has in ACTIVE and CONNECTIONS, taken back when the worker dies. */
+  ACTIVE: 0,
+  CONNECTIONS: 1,
+  REQUESTS: 2,
+  FAILURES: 3,
+  BYTES_SENT: 4,
+  BYTES_RECEIVED: 5,
+  CONNECTS: 6,
+  CONNECT_FAILURES: 7,
+  TIMEOUTS: 8,
+  LATENCY_SUM_MS: 9,
+} as const
+export const LEDGER_DOUBLES = 16
+
+export interface TableLimits {
+  /** Servers over all pools, those that are still being drained after a reload included. */
+  readonly servers: number
+  readonly pools: number
+  readonly workers: number
+}
+
+export const DEFAULT_TABLE_LIMITS: TableLimits = { servers: 8192, pools: 1024, workers: 64 }

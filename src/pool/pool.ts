@@ -1,0 +1,174 @@
+import type { PickContext } from './context.ts'
+import type { PoolDefinition } from './definition.ts'
+import { LEDGER, POOL, SERVER } from './layout.ts'
+import { Server } from './server.ts'
+import type { PoolSlots } from './slots.ts'
+import { OUTCOME, type Outcome } from './state.ts'
+import type { PoolTable } from './table.ts'
+import { Tiers } from './tiers.ts'
+
+/** pick(): no server is up, ready and of a weight above 0. */
+export const NONE_AVAILABLE = -1
+/** pick(): there are such servers, but every one is at its limit, or the pool is. */
+export const ALL_FULL = -2
+
+/** What a pick may answer, for those who must tell the two refusals apart. */
+export type PickResult = number
+
+/** A new sample counts for an eighth of the moving average. */
+const LATENCY_SHIFT = 3
+
+/**
+ * A pool as one worker sees it. For each attempt: pick() a server, acquire() it, and when the attempt is over report() how it went and
+ * release() it. Nothing here allocates. Counts and limits are exact over all workers.
+ *
+ *     index = pool.pick(context)             // again when acquire() says that another worker was faster
+ *     if (index >= 0 && pool.acquire(index)) { …attempt… pool.report(index, outcome, latencyMs, nowMs); pool.release(index) }
+ */
+export class Pool {
+  readonly name: string
+  readonly servers: readonly Server[]
+  readonly #tiers: Tiers
+  readonly #words: Int32Array
+  readonly #ledgers: Float64Array
+  readonly #row: number
+  readonly #rows: Int32Array
+  readonly #ledgerRows: Int32Array
+  #epoch = -1
+
+  constructor(definition: PoolDefinition, assigned: PoolSlots, table: PoolTable, worker: number) {
+    this.name = definition.name
+    this.servers = definition.servers.map((server, index) => new Server(definition.name, server, index, assigned.slots[index], table))
+    this.#words = table.words
+    this.#ledgers = table.ledgers
+    this.#row = table.poolRow(assigned.row)
+    this.#rows = Int32Array.from(assigned.slots, (slot) => table.serverRow(slot))
+    this.#ledgerRows = Int32Array.from(assigned.slots, (slot) => table.ledgerRow(worker, slot))
+    this.#tiers = new Tiers(definition, table, this.#row, assigned.slots)
+  }
+
+  /**
+   * The index of an available server that this request has not tried yet; a tried one only when there is no other.
+   * NONE_AVAILABLE or ALL_FULL otherwise.
+   */
+  pick(context: PickContext): PickResult {
+    this.#refresh()
+    if (this.#isFull()) return ALL_FULL
+    context.ignoresExclusion = false
+    const index = this.#pickFromTiers(context)
+    if (index >= 0 || context.excludedCount === 0) return index
+    context.ignoresExclusion = true
+    return this.#pickFromTiers(context)
+  }
+
+  /** Whether pick() may find a server at all, full or not. */
+  get isAvailable(): boolean {
+    this.#refresh()
+    for (let tier = 0; tier < this.#tiers.count; tier++) if (this.#tiers.tiers[tier].candidates.count > 0) return true
+    return false
+  }
+
+  /**
+   * Counts a request to the server as active. False, and nothing is counted, when the server or the pool has come to its limit
+   * since the pick.
+   */
+  acquire(index: number): boolean {
+    const row = this.#rows[index]
+    if (!this.#enter(this.#row + POOL.ACTIVE, Atomics.load(this.#words, this.#row + POOL.MAX_ACTIVE))) return false
+    if (!this.#enter(row + SERVER.ACTIVE, Atomics.load(this.#words, row + SERVER.MAX_ACTIVE))) {
+      Atomics.sub(this.#words, this.#row + POOL.ACTIVE, 1)
+      return false
+    }
+    this.#ledgers[this.#ledgerRows[index] + LEDGER.ACTIVE]++
+    return true
+  }
+
+  /** The attempt is over. Exactly once for each acquire() that returned true. */
+  release(index: number): void {
+    this.#ledgers[this.#ledgerRows[index] + LEDGER.ACTIVE]--
+    Atomics.sub(this.#words, this.#rows[index] + SERVER.ACTIVE, 1)
+    Atomics.sub(this.#words, this.#row + POOL.ACTIVE, 1)
+  }
+
+  /** How an attempt went. `latencyMs`: from sending the request to the first byte of the response; below 0 when there was none. */
+  report(index: number, outcome: Outcome, latencyMs: number, nowMs: number): void {
+    const ledger = this.#ledgerRows[index]
+    this.#ledgers[ledger + LEDGER.REQUESTS]++
+    if (outcome >= OUTCOME.SERVER_ERROR) this.#ledgers[ledger + LEDGER.FAILURES]++
+    if (outcome === OUTCOME.CONNECT_TIMEOUT || outcome === OUTCOME.RESPONSE_TIMEOUT) this.#ledgers[ledger + LEDGER.TIMEOUTS]++
+    if (outcome === OUTCOME.CONNECT_FAILURE || outcome === OUTCOME.CONNECT_TIMEOUT) this.#ledgers[ledger + LEDGER.CONNECT_FAILURES]++
+    if (latencyMs >= 0) this.#reportLatency(index, latencyMs, nowMs)
+  }
+
+  connectionOpened(index: number): void {
+    const ledger = this.#ledgerRows[index]
+    this.#ledgers[ledger + LEDGER.CONNECTIONS]++
+    this.#ledgers[ledger + LEDGER.CONNECTS]++
+    Atomics.add(this.#words, this.#rows[index] + SERVER.CONNECTIONS, 1)
+  }
+
+  /** Exactly once for each connectionOpened(). */
+  connectionClosed(index: number): void {
+    this.#ledgers[this.#ledgerRows[index] + LEDGER.CONNECTIONS]--
+    Atomics.sub(this.#words, this.#rows[index] + SERVER.CONNECTIONS, 1)
+  }
+
+  addBytes(index: number, sent: number, received: number): void {
+    const ledger = this.#ledgerRows[index]
+    this.#ledgers[ledger + LEDGER.BYTES_SENT] += sent
+    this.#ledgers[ledger + LEDGER.BYTES_RECEIVED] += received
+  }
+
+  #refresh(): void {
+    const epoch = Atomics.load(this.#words, this.#row + POOL.EPOCH)
+    if (epoch === this.#epoch) return
+    // The epoch is read first: a change while the states are read raises it again and brings the next pick back here.
+    this.#epoch = epoch
+    this.#tiers.rebuild()
+  }
+
+  #pickFromTiers(context: PickContext): PickResult {
+    let result = NONE_AVAILABLE
+    for (let tier = 0; tier < this.#tiers.count; tier++) {
+      const { candidates, algorithm } = this.#tiers.tiers[tier]
+      if (candidates.count === 0) continue
+      const position = algorithm.pick(candidates, context)
+      if (position >= 0) return candidates.indexes[position]
+      result = ALL_FULL
+    }
+    return result
+  }
+
+  #isFull(): boolean {
+    const limit = Atomics.load(this.#words, this.#row + POOL.MAX_ACTIVE)
+    return limit !== 0 && Atomics.load(this.#words, this.#row + POOL.ACTIVE) >= limit
+  }
+
+  /** Adds 1 to a count that never goes above `limit`, not even for a moment, so that nobody else is refused by mistake. */
+  #enter(at: number, limit: number): boolean {
+    const words = this.#words
+    if (limit === 0) {
+      Atomics.add(words, at, 1)
+      return true
+    }
+    let count = Atomics.load(words, at)
+    while (count < limit) {
+      const seen = Atomics.compareExchange(words, at, count, count + 1)
+      if (seen === count) return true
+      count = seen
+    }
+    return false
+  }
+
+  #reportLatency(index: number, latencyMs: number, nowMs: number): void {
+    const words = this.#words
+    const at = this.#rows[index] + SERVER.LATENCY
+    this.#ledgers[this.#ledgerRows[index] + LEDGER.LATENCY_SUM_MS] += latencyMs
+    const sample = Math.max(1, Math.min(latencyMs * 1000, 0x7fffffff)) | 0
+    const average = Atomics.load(words, at)
+    const next = average === 0 ? sample : average + ((sample - average) >> LATENCY_SHIFT)
+    // A sample that loses the race against another worker's is left out: the average stands for both.
+    Atomics.compareExchange(words, at, average, next)
+    Atomics.store(words, at + 1, nowMs | 0)
+  }
+}

@@ -1,0 +1,207 @@
+import { EvenerError } from '../core/index.ts'
+import {
+  CURSORS,
+  DEFAULT_TABLE_LIMITS,
+  HEADER,
+  HEADER_WORDS,
+  LEDGER,
+  LEDGER_DOUBLES,
+  POOL,
+  POOL_WORDS,
+  SERVER,
+  SERVER_WORDS,
+  TABLE_MAGIC,
+  TABLE_VERSION,
+  type TableLimits,
+  WORKER,
+  WORKER_WORDS,
+} from './layout.ts'
+import type { Admin, Health } from './state.ts'
+
+/** What all workers together did with one server. Counts since its slot was allocated. */
+export interface ServerTotals {
+  requests: number
+  failures: number
+  bytesSent: number
+  bytesReceived: number
+  connects: number
+  connectFailures: number
+  timeouts: number
+  latencySumMs: number
+}
+
+/**
+ * The state of every server of every pool, in one SharedArrayBuffer that the control thread creates and workers attach to. The layout
+ * is in layout.ts. Shared words are changed with Atomics, so that active counts, cursors and limits are exact across workers.
+ * Slots and rows are given out by the control thread's SlotAllocator only.
+ */
+export class PoolTable {
+  readonly buffer: SharedArrayBuffer
+  readonly limits: TableLimits
+  readonly words: Int32Array
+  readonly ledgers: Float64Array
+
+  private constructor(buffer: SharedArrayBuffer, limits: TableLimits) {
+    this.buffer = buffer
+    this.limits = limits
+    const wordCount = countWords(limits)
+    this.words = new Int32Array(buffer, 0, wordCount)
+    this.ledgers = new Float64Array(buffer, wordCount * 4)
+  }
+
+  /** A fresh table. Pages that are never used cost no memory. */
+  static create(limits: Partial<TableLimits> = {}): PoolTable {
+    const whole: TableLimits = { ...DEFAULT_TABLE_LIMITS, ...limits }
+    const ledgerBytes = whole.workers * whole.servers * LEDGER_DOUBLES * 8
+    const table = new PoolTable(new SharedArrayBuffer(countWords(whole) * 4 + ledgerBytes), whole)
+    table.words[HEADER.SERVERS] = whole.servers
+    table.words[HEADER.POOLS] = whole.pools
+    table.words[HEADER.WORKERS] = whole.workers
+    table.words[HEADER.VERSION] = TABLE_VERSION
+    Atomics.store(table.words, HEADER.MAGIC, TABLE_MAGIC)
+    return table
+  }
+
+  /** The table that another thread created. */
+  static attach(buffer: SharedArrayBuffer): PoolTable {
+    const header = new Int32Array(buffer, 0, HEADER_WORDS)
+    if (Atomics.load(header, HEADER.MAGIC) !== TABLE_MAGIC || header[HEADER.VERSION] !== TABLE_VERSION) {
+      throw new EvenerError('POOL_TABLE_INVALID', 'the shared buffer is not a pool table of this version')
+    }
+    return new PoolTable(buffer, { servers: header[HEADER.SERVERS], pools: header[HEADER.POOLS], workers: header[HEADER.WORKERS] })
+  }
+
+  workerRow(worker: number): number {
+    return HEADER_WORDS + worker * WORKER_WORDS
+  }
+
+  poolRow(pool: number): number {
+    return HEADER_WORDS + this.limits.workers * WORKER_WORDS + pool * POOL_WORDS
+  }
+
+  serverRow(slot: number): number {
+    return this.poolRow(this.limits.pools) + slot * SERVER_WORDS
+  }
+
+  ledgerRow(worker: number, slot: number): number {
+    return (worker * this.limits.servers + slot) * LEDGER_DOUBLES
+  }
+
+  /** A worker tells which plan is the oldest that it still has exchanges under; slots of older plans may then be given away. */
+  holdPlan(worker: number, oldestGeneration: number): void {
+    Atomics.store(this.words, this.workerRow(worker) + WORKER.OLDEST_PLAN, oldestGeneration)
+  }
+
+  oldestPlan(worker: number): number {
+    return Atomics.load(this.words, this.workerRow(worker) + WORKER.OLDEST_PLAN)
+  }
+
+  /** Takes back what a dead worker had active, and its hold on plans. To be called once the thread is known to be gone. */
+  forgetWorker(worker: number): void {
+    for (let slot = 0; slot < this.limits.servers; slot++) {
+      const ledger = this.ledgerRow(worker, slot)
+      const row = this.serverRow(slot)
+      const active = this.ledgers[ledger + LEDGER.ACTIVE]
+      const connections = this.ledgers[ledger + LEDGER.CONNECTIONS]
+      if (active !== 0) {
+        Atomics.sub(this.words, row + SERVER.ACTIVE, active)
+        Atomics.sub(this.words, this.poolRow(this.words[row + SERVER.POOL]) + POOL.ACTIVE, active)
+      }
+      if (connections !== 0) Atomics.sub(this.words, row + SERVER.CONNECTIONS, connections)
+      this.ledgers[ledger + LEDGER.ACTIVE] = 0
+      this.ledgers[ledger + LEDGER.CONNECTIONS] = 0
+    }
+    this.holdPlan(worker, 0)
+  }
+
+  health(slot: number): Health {
+    return Atomics.load(this.words, this.serverRow(slot) + SERVER.HEALTH) as Health
+  }
+
+  admin(slot: number): Admin {
+    return Atomics.load(this.words, this.serverRow(slot) + SERVER.ADMIN) as Admin
+  }
+
+  weight(slot: number): number {
+    return Atomics.load(this.words, this.serverRow(slot) + SERVER.WEIGHT)
+  }
+
+  active(slot: number): number {
+    return Atomics.load(this.words, this.serverRow(slot) + SERVER.ACTIVE)
+  }
+
+  connections(slot: number): number {
+    return Atomics.load(this.words, this.serverRow(slot) + SERVER.CONNECTIONS)
+  }
+
+  latencyMs(slot: number): number {
+    return Atomics.load(this.words, this.serverRow(slot) + SERVER.LATENCY) / 1000
+  }
+
+  /** Milliseconds since the epoch of the last change of health or admin; 0 if there was none. */
+  changedAt(slot: number): number {
+    const at = this.serverRow(slot) + SERVER.CHANGED
+    return Atomics.load(this.words, at + 1) * 2 ** 32 + (Atomics.load(this.words, at) >>> 0)
+  }
+
+  /** Every worker picks by the new state from its next pick on. */
+  setHealth(slot: number, health: Health, nowMs: number): void {
+    const row = this.serverRow(slot)
+    Atomics.store(this.words, row + SERVER.UNCHECKED, 0)
+    Atomics.store(this.words, row + SERVER.HEALTH, health)
+    this.#changed(row, nowMs)
+  }
+
+  setAdmin(slot: number, admin: Admin, nowMs: number): void {
+    const row = this.serverRow(slot)
+    Atomics.store(this.words, row + SERVER.ADMIN, admin)
+    this.#changed(row, nowMs)
+  }
+
+  /** `weight` 0 means no new picks, as a drain does. */
+  setWeight(slot: number, weight: number): void {
+    const row = this.serverRow(slot)
+    Atomics.store(this.words, row + SERVER.WEIGHT, weight)
+    if (weight > 0) Atomics.store(this.words, row + SERVER.BASE_WEIGHT, weight)
+    this.bumpEpoch(row)
+  }
+
+  totals(slot: number): ServerTotals {
+    const sum = (field: number): number => {
+      let total = 0
+      for (let worker = 0; worker < this.limits.workers; worker++) total += this.ledgers[this.ledgerRow(worker, slot) + field]
+      return total
+    }
+    return {
+      requests: sum(LEDGER.REQUESTS),
+      failures: sum(LEDGER.FAILURES),
+      bytesSent: sum(LEDGER.BYTES_SENT),
+      bytesReceived: sum(LEDGER.BYTES_RECEIVED),
+      connects: sum(LEDGER.CONNECTS),
+      connectFailures: sum(LEDGER.CONNECT_FAILURES),
+      timeouts: sum(LEDGER.TIMEOUTS),
+      latencySumMs: sum(LEDGER.LATENCY_SUM_MS),
+    }
+  }
+
+  /** Tells every worker to look at the pool of the server row again. State must be stored before. */
+  bumpEpoch(serverRow: number): void {
+    Atomics.add(this.words, this.poolRow(this.words[serverRow + SERVER.POOL]) + POOL.EPOCH, 1)
+  }
+
+  #changed(row: number, nowMs: number): void {
+    const at = row + SERVER.CHANGED
+    Atomics.store(this.words, at, nowMs | 0)
+    Atomics.store(this.words, at + 1, Math.floor(nowMs / 2 ** 32))
+    this.bumpEpoch(row)
+  }
+}
+
+/** The cursor of a tier of priorities in a pool's row. */
+export function cursorOf(poolRow: number, tier: number): number {
+  return poolRow + POOL.CURSOR + Math.min(tier, CURSORS - 1)
+}
+
+function countWords(limits: TableLimits): number {
+  return HEADER_WORDS + limits.workers * WORKER_WORDS + limits.pools * POOL_WORDS + limits.servers * SERVER_WORDS
+}
