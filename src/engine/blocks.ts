@@ -47,9 +47,10 @@ export class Blocks {
 
   release(offset: number): void {
     const block = offset >>> this.#shift
-    const left = --this.#references[block]
-    if (left === 0) this.#free[this.#freeCount++] = block
-    else if (left === 0xffffffff) throw new Error(`block ${block} released more often than it was held`)
+    const held = this.#references[block]
+    if (held === 0) throw new Error(`block ${block} released more often than it was held`)
+    this.#references[block] = held - 1
+    if (held === 1) this.#free[this.#freeCount++] = block
   }
 
   references(offset: number): number {

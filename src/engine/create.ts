@@ -31,7 +31,8 @@ export async function createEngine(
   const backend = await loadUring()
   const probe = backend.probe()
   if (!probe.available) {
-    if (kind === 'uring') throw new EvenerError('ENGINE_UNAVAILABLE', `the uring engine cannot run here, because ${probe.detail}; set engine: auto or portable`)
+    if (kind === 'uring')
+      throw new EvenerError('ENGINE_UNAVAILABLE', `the uring engine cannot run here, because ${probe.detail}; set engine: auto or portable`)
     return createPortable(options, hooks, `portable engine, because ${probe.detail}`)
   }
   const engine = backend.create({ ...DEFAULT_ENGINE_OPTIONS, ...options }, hooks)

@@ -36,17 +36,33 @@ export function listenError(address: SocketAddress, errno: string, cause?: unkno
   switch (errno) {
     case 'EADDRINUSE':
       return address.family === 'unix'
-        ? new EvenerError('LISTEN_ADDRESS_IN_USE', `cannot listen on ${where}: the file exists; stop the program that owns it, or remove the file`, { cause })
-        : new EvenerError('LISTEN_ADDRESS_IN_USE', `cannot listen on ${where}: the port is taken; stop the program that holds it, or choose another port`, { cause })
+        ? new EvenerError(
+            'LISTEN_ADDRESS_IN_USE',
+            `cannot listen on ${where}: the file exists; stop the program that owns it, or remove the file`,
+            { cause },
+          )
+        : new EvenerError(
+            'LISTEN_ADDRESS_IN_USE',
+            `cannot listen on ${where}: the port is taken; stop the program that holds it, or choose another port`,
+            { cause },
+          )
     case 'EACCES':
     case 'EPERM':
       return new EvenerError('LISTEN_FORBIDDEN', `cannot listen on ${where}: permission denied; ${wayIn(address)}`, { cause })
     case 'EADDRNOTAVAIL':
-      return new EvenerError('LISTEN_ADDRESS_UNAVAILABLE', `cannot listen on ${where}: no interface of this machine has the address; add it, or listen on ${address.family === 6 ? '[::]' : '0.0.0.0'}`, { cause })
+      return new EvenerError(
+        'LISTEN_ADDRESS_UNAVAILABLE',
+        `cannot listen on ${where}: no interface of this machine has the address; add it, or listen on ${address.family === 6 ? '[::]' : '0.0.0.0'}`,
+        { cause },
+      )
     case 'ENOTSUP':
     case 'EOPNOTSUPP':
     case 'ENOPROTOOPT':
-      return new EvenerError('LISTEN_FAILED', `cannot listen on ${where}: this system cannot share a port between workers (SO_REUSEPORT); run with one worker`, { cause })
+      return new EvenerError(
+        'LISTEN_FAILED',
+        `cannot listen on ${where}: this system cannot share a port between workers (SO_REUSEPORT); run with one worker`,
+        { cause },
+      )
     default:
       return new EvenerError('LISTEN_FAILED', `cannot listen on ${where}: ${errno}`, { cause })
   }

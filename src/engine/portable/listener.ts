@@ -1,8 +1,8 @@
 import { createServer, type Server, type Socket } from 'node:net'
 import type { SocketAddress } from '../../core/index.ts'
 import type { ConnectionHandler } from '../connection.ts'
-import type { Connection, ListenOptions, Listener } from '../index.ts'
 import { listenError } from '../failures.ts'
+import type { Connection, Listener, ListenOptions } from '../index.ts'
 import { boundAddress, socketPath } from './address.ts'
 import type { PortableEngine } from './engine.ts'
 
