@@ -1,0 +1,387 @@
+import type { SocketAddress } from '../../core/index.ts'
+import { errnoName, localAddress, native, peerAddress, shutdownWrite } from '../../kernel/index.ts'
+import type { CloseReason, Connection, ConnectionHandler } from '../connection.ts'
+import { closeReason } from '../failures.ts'
+import type { Timer } from '../timers.ts'
+import type { Loop } from './loop.ts'
+import { CQE_BUFFER, CQE_BUFFER_SHIFT, CQE_MORE, ERRNO, KIND } from './operations.ts'
+import { MAX_IOVECS } from './ring.ts'
+import { SendQueue } from './send-queue.ts'
+
+/*
+ *   CONNECTING ──connected──▶ OPEN ──close()──▶ FLUSHING ──queue empty──▶ DYING ──last completion──▶ CLOSED
+ *        └── failure, timeout ──┴── reset(), failure ──┴────────────────────▶ DYING
+ */
+const CONNECTING = 0
+const OPEN = 1
+const FLUSHING = 2
+const DYING = 3
+const CLOSED = 4
+
+/** One socket as a Connection. Its operations in flight are: at most one receive (multishot), one send, one connect. */
+export class RingConnection implements Connection {
+  handler: ConnectionHandler
+  receivedBytes = 0
+  sentBytes = 0
+  isCongested = false
+  /** -1 when there was no room for it. */
+  readonly slot: number
+  readonly generation: number
+  readonly #loop: Loop
+  readonly #queue: SendQueue
+  #fd: number
+  #state: number
+  #reason: CloseReason = 'done'
+  #isReceiving = false
+  #isCancelling = false
+  #isStarved = false
+  /** Bytes of the send in flight, or 0. */
+  #inFlight = 0
+  /** The kernel took less than it was given: wait for room before the next send. */
+  #isSlow = false
+  /** A send failed; what the peer sent before is still to be received. */
+  #isBroken = false
+  #isPaused = false
+  #isEnding = false
+  #hasEnded = false
+  #peerEnded = false
+  #isDirty = false
+  #connectTimer: Timer | null = null
+  #remote: SocketAddress | null
+  #local: SocketAddress | null = null
+
+  /** `remote` is null where it is not known without asking the kernel. */
+  constructor(loop: Loop, fd: number, slot: number, handler: ConnectionHandler, remote: SocketAddress | null, isAccepted: boolean) {
+    this.handler = handler
+    this.slot = slot
+    this.generation = loop.nextGeneration()
+    this.#loop = loop
+    this.#queue = new SendQueue(loop.slices, loop.blocks, loop.bump)
+    this.#fd = fd
+    this.#state = isAccepted ? OPEN : CONNECTING
+    this.#remote = remote
+  }
+
+  get remote(): SocketAddress {
+    return (this.#remote ??= addressOf(this.#fd, peerAddress))
+  }
+
+  get local(): SocketAddress {
+    if (this.#local !== null || this.#state === CONNECTING) return this.#local ?? addressOf(-1, localAddress)
+    return (this.#local = addressOf(this.#fd, localAddress))
+  }
+
+  get isOpen(): boolean {
+    return this.#state === OPEN
+  }
+
+  get queuedBytes(): number {
+    return this.#queue.bytes
+  }
+
+  reserve(length: number): number {
+    return this.#loop.bump.room(length)
+  }
+
+  commit(length: number): void {
+    if (length === 0 || !this.#maySend()) return
+    const bump = this.#loop.bump
+    const start = bump.cursor
+    bump.advance(length)
+    this.#queued(this.#queue.push(start, start + length))
+  }
+
+  send(start: number, end: number): void {
+    if (start >= end || !this.#maySend()) return
+    this.#queued(this.#queue.append(start, end, this.#isSlow))
+  }
+
+  end(): void {
+    if (!this.#maySend()) return
+    this.#isEnding = true
+    this.#touch()
+  }
+
+  pause(): void {
+    if (this.#isPaused || this.#state > OPEN) return
+    this.#isPaused = true
+    this.#touch()
+  }
+
+  resume(): void {
+    if (!this.#isPaused || this.#state > OPEN) return
+    this.#isPaused = false
+    this.#touch()
+  }
+
+  close(): void {
+    if (this.#state === CONNECTING) this.#die('local')
+    if (this.#state !== OPEN) return
+    this.#state = FLUSHING
+    this.#touch()
+  }
+
+  reset(): void {
+    if (this.#state >= DYING) return
+    // Makes the close() that follows send RST.
+    if (this.#fd !== -1) native().setLinger(this.#fd, 0)
+    this.#die('local')
+  }
+
+  // From the loop.
+
+  /** Submits the connect; the struct sockaddr is at `aside`. The timer's target is this connection. */
+  beginConnect(aside: number, length: number, timer: Timer): void {
+    this.#connectTimer = timer
+    this.#loop.ring.connect(this.#fd, aside, length, this.slot, this.generation)
+  }
+
+  /** It could not even be tried. closed() follows. */
+  fail(reason: CloseReason): void {
+    if (this.#state < DYING) this.#die(reason)
+  }
+
+  /** The connect has taken too long. */
+  expired(): void {
+    if (this.#state === CONNECTING) this.#die('timeout')
+  }
+
+  /** Begins to receive on an accepted connection. */
+  begin(): void {
+    this.#touch()
+  }
+
+  /** Buffers are there again. */
+  relieve(): void {
+    this.#isStarved = false
+    this.#touch()
+  }
+
+  /** Submits what has become due since the last time. */
+  flush(): void {
+    this.#isDirty = false
+    if (this.#state === OPEN || this.#state === FLUSHING) {
+      if (this.#inFlight === 0) {
+        if (this.#queue.head !== -1) this.#submitSend()
+        else if (this.#isEnding || this.#state === FLUSHING) this.#flushed()
+      }
+      this.#armReceive()
+    }
+    if (this.#state === DYING && !this.#isBusy()) this.#finish()
+  }
+
+  // Completions.
+
+  onConnected(result: number): void {
+    const timer = this.#connectTimer
+    this.#connectTimer = null
+    if (timer !== null) this.#loop.timers.disarm(timer)
+    if (this.#state === DYING) return this.#touch()
+    if (result < 0) return this.#die(closeReason(errnoName(result)))
+    this.#state = OPEN
+    this.#touch()
+    try {
+      this.handler.opened(this)
+    } catch (error) {
+      this.#threw(error)
+    }
+  }
+
+  onReceived(result: number, flags: number): void {
+    if ((flags & CQE_MORE) === 0) {
+      this.#isReceiving = false
+      this.#isCancelling = false
+      if (result !== 0 || this.#state === DYING) this.#touch()
+    }
+    if (result > 0) this.#received(result, flags >>> CQE_BUFFER_SHIFT)
+    else if ((flags & CQE_BUFFER) !== 0) this.#loop.discard(flags)
+    if (result <= 0 && this.#state < DYING) this.#receiveEnded(result)
+  }
+
+  onSent(result: number): void {
+    const wanted = this.#inFlight
+    this.#inFlight = 0
+    if (this.#state === DYING) {
+      this.#queue.clear()
+      return this.#touch()
+    }
+    if (result < 0) return this.#sendFailed(result)
+    this.sentBytes += result
+    this.#queue.consume(result)
+    this.#isSlow = result < wanted
+    if (this.#queue.head !== -1 || this.#isEnding || this.#state === FLUSHING) this.#touch()
+    if (this.isCongested && this.#queue.bytes <= this.#loop.options.lowWaterBytes && this.#state === OPEN) this.#drained()
+  }
+
+  // Inner steps.
+
+  #received(length: number, buffer: number): void {
+    const buffers = this.#loop.buffers
+    const start = buffers.consume(buffer)
+    this.receivedBytes += length
+    // After close() what arrives is dropped: unread bytes would turn the FIN into an RST.
+    if (this.#state === OPEN) {
+      try {
+        this.handler.received(this, start, start + length)
+      } catch (error) {
+        this.#threw(error)
+      }
+    }
+    buffers.renew(buffer)
+  }
+
+  /** No further bytes come from this receive: FIN, an error, or a reason to submit it again. */
+  #receiveEnded(result: number): void {
+    switch (result) {
+      case 0:
+        return this.#finReceived()
+      case ERRNO.ENOBUFS:
+        this.#isStarved = true
+        return this.#loop.starve(this)
+      case ERRNO.ECANCELED:
+      case ERRNO.EINTR:
+      case ERRNO.EAGAIN:
+        return
+      default:
+        this.#die(closeReason(errnoName(result)))
+    }
+  }
+
+  #finReceived(): void {
+    this.#peerEnded = true
+    if (this.#isBroken) return this.#die('reset')
+    if (this.#state !== OPEN) return
+    try {
+      this.handler.ended(this)
+    } catch (error) {
+      this.#threw(error)
+    }
+    if (this.#hasEnded && this.#state === OPEN) this.#die('done')
+  }
+
+  /** The peer may have answered and gone before it read everything: receive the rest, the end of which is certain. */
+  #sendFailed(result: number): void {
+    if (result === ERRNO.EINTR || result === ERRNO.EAGAIN) return this.#touch()
+    const reason = closeReason(errnoName(result))
+    if (reason !== 'reset' || !this.#isReceiving || this.#isCancelling || this.#state !== OPEN) return this.#die(reason)
+    this.#isBroken = true
+    this.#queue.clear()
+  }
+
+  #drained(): void {
+    this.isCongested = false
+    try {
+      this.handler.drained(this)
+    } catch (error) {
+      this.#threw(error)
+    }
+  }
+
+  #submitSend(): void {
+    const { ring, low, slices } = this.#loop
+    const { records } = slices
+    let at = this.#queue.head
+    const length = records[at + 1] - records[at]
+    if (records[at + 2] === -1) {
+      this.#inFlight = length
+      ring.send(this.#fd, (low + records[at]) | 0, length, this.#isSlow, this.slot, this.generation)
+      return
+    }
+    const aside = ring.nextAside()
+    let total = 0
+    let count = 0
+    for (; at !== -1 && count < MAX_IOVECS; at = records[at + 2]) {
+      const run = records[at + 1] - records[at]
+      ring.setIovec(aside, count++, (low + records[at]) | 0, run)
+      total += run
+    }
+    this.#inFlight = total
+    ring.sendMessage(this.#fd, aside, count, this.#isSlow, this.slot, this.generation)
+  }
+
+  /** The queue is empty: an end() or close() that waited for it can go. */
+  #flushed(): void {
+    if (this.#state === FLUSHING) return this.#die('done')
+    if (this.#hasEnded) return
+    this.#hasEnded = true
+    shutdownWrite(this.#fd)
+    if (this.#peerEnded) this.#die('done')
+  }
+
+  /** Receiving goes on while flushing, so that nothing stays unread. */
+  #armReceive(): void {
+    const { ring, group } = this.#loop
+    const isWanted = !this.#peerEnded && !this.#isStarved && (this.#state === OPEN ? !this.#isPaused : this.#state === FLUSHING)
+    if (isWanted && !this.#isReceiving) {
+      this.#isReceiving = true
+      ring.receive(this.#fd, group, false, this.slot, this.generation)
+    } else if (!isWanted && this.#isReceiving && !this.#isCancelling) {
+      this.#isCancelling = true
+      ring.cancel(KIND.RECEIVE, this.slot, this.generation)
+    }
+  }
+
+  #maySend(): boolean {
+    return this.#state <= OPEN && !this.#isEnding && !this.#isBroken
+  }
+
+  #queued(hasRoom: boolean): void {
+    if (!hasRoom) return this.#die('overload')
+    if (this.#queue.bytes > this.#loop.options.highWaterBytes) this.isCongested = true
+    this.#touch()
+  }
+
+  #touch(): void {
+    if (this.#isDirty) return
+    this.#isDirty = true
+    this.#loop.touch(this)
+  }
+
+  #threw(error: unknown): void {
+    this.#loop.report(error)
+    this.fail('failed')
+  }
+
+  #isBusy(): boolean {
+    return this.#isReceiving || this.#inFlight !== 0 || this.#connectTimer !== null
+  }
+
+  /** Cancels what is in flight and closes the descriptor. Nothing reaches the handler any more but closed(). */
+  #die(reason: CloseReason): void {
+    const { ring, timers } = this.#loop
+    this.#reason = reason
+    this.#state = DYING
+    if (this.#isReceiving && !this.#isCancelling) ring.cancel(KIND.RECEIVE, this.slot, this.generation)
+    if (this.#inFlight !== 0) ring.cancel(KIND.SEND, this.slot, this.generation)
+    else this.#queue.clear()
+    if (this.#connectTimer !== null) {
+      timers.disarm(this.#connectTimer)
+      ring.cancel(KIND.CONNECT, this.slot, this.generation)
+    }
+    if (this.#fd !== -1) {
+      this.#loop.disown(this.slot)
+      ring.closeDescriptor(this.#fd)
+      this.#fd = -1
+    }
+    this.#touch()
+  }
+
+  #finish(): void {
+    this.#state = CLOSED
+    this.#loop.release(this)
+    try {
+      this.handler.closed(this, this.#reason)
+    } catch (error) {
+      this.#loop.report(error)
+    }
+  }
+}
+
+/** An address that can no longer be asked for is all zeros. */
+function addressOf(fd: number, ask: (fd: number) => SocketAddress): SocketAddress {
+  try {
+    return fd === -1 ? { family: 4, host: '0.0.0.0', port: 0 } : ask(fd)
+  } catch {
+    return { family: 4, host: '0.0.0.0', port: 0 }
+  }
+}

@@ -1,0 +1,90 @@
+import type { SocketAddress } from '../../core/index.ts'
+import { EvenerError, formatAddress } from '../../core/index.ts'
+import { connectSocket, errnoName, listenSocket, localAddress, packAddress, SOCKET_ADDRESS_BYTES } from '../../kernel/index.ts'
+import type { EngineHooks } from '../backend.ts'
+import type { Blocks } from '../blocks.ts'
+import type { Connection, ConnectionHandler } from '../connection.ts'
+import type { ConnectOptions, Engine, Listener, ListenOptions } from '../engine.ts'
+import { closeReason, listenError } from '../failures.ts'
+import type { EngineOptions } from '../options.ts'
+import { Timer, type TimerWheel } from '../timers.ts'
+import { RingConnection } from './connection.ts'
+import { type Accepted, RingListener } from './listener.ts'
+import { Loop } from './loop.ts'
+
+const DEFAULT_BACKLOG = 4096
+
+/** The engine over io_uring: what rooms see of the loop. */
+export class RingEngine implements Engine {
+  readonly kind = 'uring'
+  readonly memory: Uint8Array
+  readonly blocks: Blocks
+  readonly timers: TimerWheel
+  readonly #loop: Loop
+  #closed: Promise<void> | null = null
+
+  constructor(options: EngineOptions, hooks: EngineHooks) {
+    this.#loop = new Loop(options, hooks)
+    this.memory = this.#loop.memory
+    this.blocks = this.#loop.blocks
+    this.timers = this.#loop.timers
+  }
+
+  now(): number {
+    return this.#loop.now()
+  }
+
+  wallClock(): number {
+    return this.#loop.wallClock()
+  }
+
+  async listen(options: ListenOptions, accepted: Accepted): Promise<Listener> {
+    const { address, backlog = DEFAULT_BACKLOG, reusePort = false } = options
+    if (this.#closed !== null) throw new EvenerError('LISTEN_FAILED', `cannot listen on ${formatAddress(address)}: the engine is closed`)
+    const fd = listenSocket({ address, backlog, reusePort })
+    if (fd < 0) throw listenError(address, errnoName(fd))
+    const bound = address.family === 'unix' ? address : localAddress(fd)
+    return new RingListener(this.#loop, fd, bound, accepted)
+  }
+
+  connect(address: SocketAddress, options: ConnectOptions, handler: ConnectionHandler): Connection {
+    const loop = this.#loop
+    const slot = this.#closed === null ? loop.nextSlot() : -1
+    const fd = slot === -1 ? -1 : connectSocket(address, options.source)
+    const connection = new RingConnection(loop, Math.max(fd, -1), slot, handler, address, false)
+    if (slot !== -1) loop.occupy(connection, Math.max(fd, -1))
+    if (fd < 0) {
+      connection.fail(slot === -1 ? 'overload' : closeReason(errnoName(fd)))
+      return connection
+    }
+    const { ring } = loop
+    const aside = ring.nextAside()
+    const length = packAddress(ring.aside.subarray(aside, aside + SOCKET_ADDRESS_BYTES), address)
+    if (length < 0) {
+      connection.fail('failed')
+      return connection
+    }
+    const timer = new Timer(connection)
+    this.timers.arm(timer, options.timeoutMs)
+    connection.beginConnect(aside, length, timer)
+    return connection
+  }
+
+  defer(callback: () => void): void {
+    setImmediate(() => {
+      try {
+        callback()
+      } catch (error) {
+        this.#loop.report(error)
+      }
+    })
+  }
+
+  start(): void {
+    if (this.#closed === null) this.#loop.start()
+  }
+
+  close(): Promise<void> {
+    return (this.#closed ??= new Promise((resolve) => this.#loop.stop(resolve)))
+  }
+}

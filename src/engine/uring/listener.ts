@@ -1,0 +1,151 @@
+import { unlinkSync } from 'node:fs'
+import type { SocketAddress } from '../../core/index.ts'
+import { errnoName, native } from '../../kernel/index.ts'
+import type { Connection, ConnectionHandler } from '../connection.ts'
+import type { Listener } from '../engine.ts'
+import { closeReason } from '../failures.ts'
+import { Timer } from '../timers.ts'
+import { RingConnection } from './connection.ts'
+import type { Loop } from './loop.ts'
+import { ERRNO, KIND } from './operations.ts'
+
+export type Accepted = (connection: Connection) => ConnectionHandler | undefined
+
+/** Between tries while there are no descriptors or no memory left for a connection. */
+const RETRY_MS = 100
+/** Takes the events of a connection that was turned away. */
+const NOBODY: ConnectionHandler = { opened() {}, received() {}, ended() {}, drained() {}, closed() {} }
+
+/** One listening socket. The kernel accepts for it (multishot) as long as there is room for connections. */
+export class RingListener implements Listener {
+  readonly address: SocketAddress
+  /** Times that a connection could not be accepted for want of a descriptor or memory. */
+  failures = 0
+  readonly #loop: Loop
+  readonly #accepted: Accepted
+  readonly #fd: number
+  readonly #slot: number
+  readonly #generation: number
+  readonly #retry = new Timer(this)
+  #isAccepting = false
+  #isCancelling = false
+  #isPaused = false
+  #isClosing = false
+  #isAbandoned = false
+
+  /** Takes the descriptor. */
+  constructor(loop: Loop, fd: number, address: SocketAddress, accepted: Accepted) {
+    this.address = address
+    this.#loop = loop
+    this.#fd = fd
+    this.#accepted = accepted
+    this.#generation = loop.nextGeneration()
+    this.#slot = loop.addListener(this, fd)
+    this.#update()
+  }
+
+  close(): void {
+    if (this.#isClosing) return
+    this.#isClosing = true
+    this.#loop.timers.disarm(this.#retry)
+    this.#update()
+    if (!this.#isAccepting) this.#finish()
+  }
+
+  pause(): void {
+    this.#isPaused = true
+    this.#update()
+  }
+
+  resume(): void {
+    this.#isPaused = false
+    this.#update()
+  }
+
+  /** Closes without accepting what waits in the queue. */
+  abandon(): void {
+    this.#isAbandoned = true
+    this.close()
+  }
+
+  /** The engine was full and is no longer. */
+  roomAgain(): void {
+    this.#update()
+  }
+
+  /** The pause after a failure is over. */
+  expired(): void {
+    this.#update()
+  }
+
+  onAccepted(generation: number, result: number, hasMore: boolean): void {
+    if (generation !== this.#generation) return
+    if (!hasMore) {
+      this.#isAccepting = false
+      this.#isCancelling = false
+    }
+    if (result >= 0) this.#adopt(result)
+    else this.#failed(result)
+    if (this.#isClosing && !this.#isAccepting) this.#finish()
+    else this.#update()
+  }
+
+  #update(): void {
+    const isWanted = !this.#isPaused && !this.#isClosing && !this.#loop.isFull && !this.#retry.isArmed
+    if (isWanted && !this.#isAccepting) {
+      this.#isAccepting = true
+      this.#loop.ring.accept(this.#fd, this.#slot, this.#generation)
+    } else if (!isWanted && this.#isAccepting && !this.#isCancelling) {
+      this.#isCancelling = true
+      this.#loop.ring.cancel(KIND.ACCEPT, this.#slot, this.#generation)
+    }
+  }
+
+  #adopt(fd: number): void {
+    const slot = this.#loop.nextSlot()
+    if (slot === -1 || this.#isAbandoned) {
+      this.failures++
+      native().setLinger(fd, 0)
+      native().close(fd)
+      return
+    }
+    const connection = new RingConnection(this.#loop, fd, slot, NOBODY, null, true)
+    this.#loop.occupy(connection, fd)
+    try {
+      const handler = this.#accepted(connection)
+      if (handler === undefined) return connection.reset()
+      connection.handler = handler
+      connection.begin()
+    } catch (error) {
+      this.#loop.report(error)
+      connection.reset()
+    }
+  }
+
+  #failed(result: number): void {
+    if (result === ERRNO.ECANCELED || result === ERRNO.EINTR || result === ERRNO.EAGAIN) return
+    const errno = errnoName(result)
+    // The client has gone before it was accepted: nothing is wrong with the listener.
+    if (errno === 'ECONNABORTED' || errno === 'EPROTO') return
+    this.failures++
+    if (closeReason(errno) !== 'overload') this.#loop.report(new Error(`accept: ${errno}`))
+    if (!this.#isClosing) this.#loop.timers.arm(this.#retry, RETRY_MS)
+  }
+
+  /** Nothing is in flight: takes what is left in the queue, then closes. */
+  #finish(): void {
+    if (!this.#isAbandoned) for (let fd = native().accept(this.#fd); fd >= 0; fd = native().accept(this.#fd)) this.#adopt(fd)
+    this.#loop.ring.closeDescriptor(this.#fd)
+    this.#loop.removeListener(this.#slot)
+    if (this.address.family === 'unix') removeSocketFile(this.address.path)
+  }
+}
+
+function removeSocketFile(path: string): void {
+  if (path.startsWith('@')) return
+  try {
+    unlinkSync(path)
+  } catch {
+    // Somebody else has removed it.
+  }
+}

@@ -1,0 +1,92 @@
+import type { Blocks } from '../blocks.ts'
+import type { BumpBlock } from './bump-block.ts'
+import type { Slices } from './slices.ts'
+
+/** Up to this length a copy behind what is queued is cheaper than one more slice in the system call. */
+const COPY_BYTES = 2048
+/** While the peer is slower than we are, so that what waits for it does not hold whole blocks for short slices. */
+const SLOW_COPY_BYTES = 8192
+
+/**
+ * What a connection has to send, in order: slices of the arena, each inside one block that the queue holds. The slice at the
+ * head may be in flight; since the operation knows its own length, the last slice may grow even then.
+ *
+ *   head ──▶ start, end ──▶ start, end ──▶ ... ◀── tail
+ */
+export class SendQueue {
+  head = -1
+  bytes = 0
+  readonly #slices: Slices
+  readonly #blocks: Blocks
+  readonly #bump: BumpBlock
+  #tail = -1
+
+  constructor(slices: Slices, blocks: Blocks, bump: BumpBlock) {
+    this.#slices = slices
+    this.#blocks = blocks
+    this.#bump = bump
+  }
+
+  /** Queues bytes of a room: short ones behind others are copied, all else is held where it is. False when there is no memory. */
+  append(start: number, end: number, isSlow: boolean): boolean {
+    const length = end - start
+    if (this.head === -1 || length > (isSlow ? SLOW_COPY_BYTES : COPY_BYTES)) return this.push(start, end)
+    const at = this.#bump.room(length)
+    if (at === -1) return this.push(start, end)
+    this.#blocks.memory.copyWithin(at, start, end)
+    this.#bump.advance(length)
+    return this.push(at, at + length)
+  }
+
+  /** Queues bytes where they are, as part of the last slice if they continue it. */
+  push(start: number, end: number): boolean {
+    const tail = this.#tail
+    if (tail !== -1) {
+      const records = this.#slices.records
+      // At the start of a block the bytes before are another block's, with holds of its own.
+      if (records[tail + 1] === start && (start & (this.#blocks.blockBytes - 1)) !== 0) {
+        records[tail + 1] = end
+        this.bytes += end - start
+        return true
+      }
+    }
+    const at = this.#slices.allocate(start, end)
+    if (at === -1) return false
+    this.#blocks.hold(start)
+    if (tail === -1) this.head = at
+    else this.#slices.records[tail + 2] = at
+    this.#tail = at
+    this.bytes += end - start
+    return true
+  }
+
+  /** The kernel has taken the first `count` bytes. */
+  consume(count: number): void {
+    const records = this.#slices.records
+    this.bytes -= count
+    while (count > 0) {
+      const at = this.head
+      const length = records[at + 1] - records[at]
+      if (count < length) {
+        records[at] += count
+        return
+      }
+      count -= length
+      this.#drop(at)
+    }
+  }
+
+  /** Lets everything go. Nothing may be in flight. */
+  clear(): void {
+    while (this.head !== -1) this.#drop(this.head)
+    this.bytes = 0
+  }
+
+  #drop(at: number): void {
+    const records = this.#slices.records
+    this.#blocks.release(records[at])
+    this.head = records[at + 2]
+    if (this.head === -1) this.#tail = -1
+    this.#slices.free(at)
+  }
+}

@@ -1,0 +1,20 @@
+/**
+ * kernel: system calls, through the addon in native/, which is imported here only.
+ *
+ * In: plain numbers, addresses and bytes. Out: descriptors, shared memory and results; a negative number is -errno. No policy:
+ * what to do about a failure is the caller's business. Importing this room loads nothing; the first use of the addon does.
+ */
+export { checked, errnoName } from './errno.ts'
+export { type Native, type NativeMapping, type NativeRing, native, RING_SHARED } from './native.ts'
+export { isAtLeast, ringObstacle } from './probe.ts'
+export {
+  connectSocket,
+  type ListenSocketOptions,
+  listenSocket,
+  localAddress,
+  packAddress,
+  peerAddress,
+  SOCKET_ADDRESS_BYTES,
+  shutdownWrite,
+  unpackAddress,
+} from './socket.ts'

@@ -1,0 +1,102 @@
+import type { SocketAddress } from '../core/index.ts'
+import { checked } from './errno.ts'
+import { native } from './native.ts'
+
+const AF_UNIX = 1
+const AF_INET = 2
+const AF_INET6 = 10
+const SOCK_STREAM = 1
+const SOL_SOCKET = 1
+const SO_REUSEADDR = 2
+const SO_REUSEPORT = 15
+const IPPROTO_TCP = 6
+const TCP_NODELAY = 1
+const IPPROTO_IPV6 = 41
+const IPV6_V6ONLY = 26
+const IPPROTO_IP = 0
+const IP_BIND_ADDRESS_NO_PORT = 24
+const SHUT_WR = 1
+
+/** Room for any struct sockaddr. */
+export const SOCKET_ADDRESS_BYTES = 128
+
+const scratch = new Uint8Array(SOCKET_ADDRESS_BYTES)
+
+/** Writes a struct sockaddr; returns its length or -errno. */
+export function packAddress(target: Uint8Array, address: SocketAddress): number {
+  if (address.family === 'unix') return native().packPath(target, address.path)
+  return native().packAddress(target, address.family, address.host, address.port)
+}
+
+/** The address that a struct sockaddr holds. A Unix socket without a name has the path "". */
+export function unpackAddress(source: Uint8Array, length: number): SocketAddress {
+  const unpacked = checked('sockaddr', native().unpackAddress(source, length))
+  return typeof unpacked === 'string' ? { family: 'unix', path: unpacked } : unpacked
+}
+
+export interface ListenSocketOptions {
+  readonly address: SocketAddress
+  readonly backlog: number
+  readonly reusePort: boolean
+}
+
+/** A listening stream socket whose accepted sockets inherit TCP_NODELAY. Returns its descriptor or -errno. */
+export function listenSocket(options: ListenSocketOptions): number {
+  const fd = streamSocket(options.address)
+  if (fd < 0) return fd
+  const result = bindAndListen(fd, options)
+  if (result < 0) native().close(fd)
+  return result < 0 ? result : fd
+}
+
+function bindAndListen(fd: number, { address, backlog, reusePort }: ListenSocketOptions): number {
+  const addon = native()
+  if (address.family !== 'unix') addon.setOption(fd, SOL_SOCKET, SO_REUSEADDR, 1)
+  // So that 0.0.0.0 and [::] can share a port.
+  if (address.family === 6) addon.setOption(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1)
+  if (reusePort) {
+    const shared = addon.setOption(fd, SOL_SOCKET, SO_REUSEPORT, 1)
+    if (shared < 0) return shared
+  }
+  const length = packAddress(scratch, address)
+  if (length < 0) return length
+  const bound = addon.bind(fd, scratch, length)
+  return bound < 0 ? bound : addon.listen(fd, backlog)
+}
+
+/** A stream socket for connecting to `address`, bound to `source` if there is one. Returns its descriptor or -errno. */
+export function connectSocket(address: SocketAddress, source: SocketAddress | undefined): number {
+  const fd = streamSocket(address)
+  if (fd < 0 || source === undefined) return fd
+  const result = bindSource(fd, source)
+  if (result < 0) native().close(fd)
+  return result < 0 ? result : fd
+}
+
+function bindSource(fd: number, source: SocketAddress): number {
+  // The port is chosen by connect(), when the whole four-tuple is known, and so is not used up by the source address alone.
+  if (source.family !== 'unix' && source.port === 0) native().setOption(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, 1)
+  const length = packAddress(scratch, source)
+  return length < 0 ? length : native().bind(fd, scratch, length)
+}
+
+function streamSocket(address: SocketAddress): number {
+  const domain = address.family === 'unix' ? AF_UNIX : address.family === 6 ? AF_INET6 : AF_INET
+  const fd = native().socket(domain, SOCK_STREAM, 0)
+  if (fd >= 0 && address.family !== 'unix') native().setOption(fd, IPPROTO_TCP, TCP_NODELAY, 1)
+  return fd
+}
+
+export function localAddress(fd: number): SocketAddress {
+  return unpackAddress(scratch, checked('getsockname', native().localAddress(fd, scratch)))
+}
+
+/** Throws SYSTEM_CALL_FAILED (ENOTCONN) when the peer has reset the connection before it was asked for. */
+export function peerAddress(fd: number): SocketAddress {
+  return unpackAddress(scratch, checked('getpeername', native().peerAddress(fd, scratch)))
+}
+
+/** Sends FIN; returns 0 or -errno. */
+export function shutdownWrite(fd: number): number {
+  return native().shutdown(fd, SHUT_WR)
+}
