@@ -1,0 +1,8 @@
+import { Option, type Command } from 'commander'
+
+/** Adds the options that say where the running Evener is asked. */
+export function adminOptions(command: Command): Command {
+  return command
+    .addOption(new Option('--admin <url>', 'address of the admin endpoint').env('EVENER_ADMIN').default('http://127.0.0.1:9900'))
+    .addOption(new Option('--token <token>', 'token of the admin endpoint').env('EVENER_ADMIN_TOKEN'))
+}

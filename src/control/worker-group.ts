@@ -1,0 +1,175 @@
+import { EventEmitter } from 'node:events'
+import { MessageChannel, Worker, type MessagePort } from 'node:worker_threads'
+import { EvenerError, type ErrorCode } from '../core/index.ts'
+import type { FromWorker, ToWorker, WorkerSetup } from './messages.ts'
+import type { WorkerPlan } from './worker-plan.ts'
+
+/** A worker that dies within this time of its start counts towards giving up on it. */
+const RESTART_WINDOW_MS = 60_000
+const MAX_RESTARTS_PER_WINDOW = 5
+
+export type WorkerSetupBase = Omit<WorkerSetup, 'index' | 'accessLog'>
+
+interface Member {
+  readonly index: number
+  worker: Worker
+  /** Settles with the answer to the message that was sent last; a worker has one message at a time to answer. */
+  waiting: { resolve(message: FromWorker): void; reject(error: Error): void } | null
+  restarts: number[]
+  isStopping: boolean
+}
+
+interface WorkerGroupEvents {
+  error: [index: number, message: string]
+  restarted: [index: number, reason: string]
+  /** A worker cannot be kept alive. */
+  lost: [index: number, reason: string]
+  died: [index: number]
+  accessLog: [index: number, port: MessagePort]
+}
+
+/**
+ * The worker threads. Every plan reaches all of them in two phases; a worker that dies is started again with the plan
+ * in force, while the others go on.
+ */
+export class WorkerGroup extends EventEmitter<WorkerGroupEvents> {
+  readonly #setup: WorkerSetupBase
+  readonly #members: Member[] = []
+  #current: WorkerPlan | null = null
+  #isClosed = false
+  engine: 'uring' | 'portable' = 'portable'
+  engineReason = ''
+
+  constructor(setup: WorkerSetupBase) {
+    super()
+    this.#setup = setup
+  }
+
+  get size(): number {
+    return this.#members.length
+  }
+
+  /** Starts `count` workers and waits until each has its engine. Throws what the first failing one said. */
+  async start(count: number): Promise<void> {
+    for (let index = 0; index < count; index++) {
+      this.#members.push({ index, worker: undefined as never, waiting: null, restarts: [], isStopping: false })
+    }
+    await Promise.all(this.#members.map((member) => this.#spawn(member)))
+  }
+
+  /**
+   * Puts a plan into force in all workers, or in none: throws the first worker's refusal after the others rolled back.
+   * `onPrepared` runs between the phases. Returns the bound addresses by listener.
+   */
+  async apply(plan: WorkerPlan, onPrepared: () => void): Promise<Readonly<Record<string, readonly string[]>>> {
+    const generation = plan.slots.generation
+    let addresses: Readonly<Record<string, readonly string[]>> = {}
+    // One after the other, because the first to bind port 0 decides the port and a busy address is reported once.
+    for (const [position, member] of this.#members.entries()) {
+      const answer = await this.#ask(member, { type: 'prepare', generation, plan })
+      if (answer.type === 'prepared') {
+        if (position === 0) addresses = answer.addresses
+        continue
+      }
+      for (const prepared of this.#members.slice(0, position + 1)) await this.#ask(prepared, { type: 'rollback', generation })
+      throw failureOf(answer)
+    }
+    onPrepared()
+    this.#current = plan
+    await Promise.all(this.#members.map((member) => this.#ask(member, { type: 'commit', generation })))
+    return addresses
+  }
+
+  /** Stops accepting and resolves when all exchanges are done, or after `graceMs`. True if all were done. */
+  async drain(graceMs: number): Promise<boolean> {
+    const grace = Promise.withResolvers<boolean>()
+    const timer = setTimeout(() => grace.resolve(false), graceMs)
+    const all = Promise.all(this.#members.map((member) => this.#ask(member, { type: 'drain' }))).then(() => true)
+    const isDrained = await Promise.race([all.catch(() => false), grace.promise])
+    clearTimeout(timer)
+    return isDrained
+  }
+
+  async close(): Promise<void> {
+    this.#isClosed = true
+    await Promise.all(
+      this.#members.map((member) => {
+        member.isStopping = true
+        return member.worker.terminate()
+      }),
+    )
+  }
+
+  async #spawn(member: Member): Promise<void> {
+    const { port1, port2 } = new MessageChannel()
+    const setup: WorkerSetup = { ...this.#setup, index: member.index, accessLog: port2 }
+    const started = Promise.withResolvers<FromWorker>()
+    member.worker = new Worker(new URL(`./worker-thread${import.meta.url.endsWith('.ts') ? '.ts' : '.js'}`, import.meta.url), {
+      workerData: setup,
+      transferList: [port2],
+      name: `evener-worker-${member.index}`,
+    })
+    member.waiting = started
+    this.emit('accessLog', member.index, port1)
+    member.worker.on('message', (message: FromWorker) => this.#receive(member, message))
+    member.worker.on('error', (error) => this.emit('error', member.index, error instanceof Error ? (error.stack ?? error.message) : String(error)))
+    member.worker.once('exit', (code) => void this.#exited(member, code))
+    const answer = await started.promise
+    if (answer.type !== 'ready') throw failureOf(answer)
+    this.engine = answer.engine
+    this.engineReason = answer.reason
+  }
+
+  #receive(member: Member, message: FromWorker): void {
+    if (message.type === 'error') {
+      this.emit('error', member.index, message.message)
+      return
+    }
+    const waiting = member.waiting
+    member.waiting = null
+    waiting?.resolve(message)
+  }
+
+  #ask(member: Member, message: ToWorker): Promise<FromWorker> {
+    const answer = Promise.withResolvers<FromWorker>()
+    member.waiting?.reject(new EvenerError('WORKER_DIED', `worker ${member.index} was asked again before it had answered`))
+    member.waiting = answer
+    member.worker.postMessage(message)
+    return answer.promise
+  }
+
+  async #exited(member: Member, code: number): Promise<void> {
+    this.emit('died', member.index)
+    const reason = `worker ${member.index} ended with code ${code}`
+    const waiting = member.waiting
+    member.waiting = null
+    if (waiting !== null) waiting.reject(new EvenerError('WORKER_DIED', reason))
+    if (this.#isClosed || member.isStopping || this.#current === null) return
+    const now = Date.now()
+    member.restarts = member.restarts.filter((at) => now - at < RESTART_WINDOW_MS)
+    if (member.restarts.length >= MAX_RESTARTS_PER_WINDOW) {
+      this.emit('lost', member.index, reason)
+      return
+    }
+    member.restarts.push(now)
+    try {
+      await this.#spawn(member)
+      await this.#restore(member, this.#current)
+      this.emit('restarted', member.index, reason)
+    } catch (error) {
+      this.emit('lost', member.index, `${reason}; its restart failed: ${(error as Error).message}`)
+    }
+  }
+
+  async #restore(member: Member, plan: WorkerPlan): Promise<void> {
+    const generation = plan.slots.generation
+    const answer = await this.#ask(member, { type: 'prepare', generation, plan })
+    if (answer.type !== 'prepared') throw failureOf(answer)
+    await this.#ask(member, { type: 'commit', generation })
+  }
+}
+
+function failureOf(message: FromWorker): Error {
+  if (message.type !== 'failed' && message.type !== 'refused') return new EvenerError('WORKER_DIED', `unexpected answer "${message.type}"`)
+  return new EvenerError(message.failure.code as ErrorCode, message.failure.message)
+}

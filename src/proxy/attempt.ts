@@ -1,0 +1,152 @@
+import { METHOD } from '../http/index.ts'
+import { OUTCOME, type Outcome } from '../pool/index.ts'
+import { answerError } from './answer.ts'
+import { complete } from './complete.ts'
+import { PHASE, type DownstreamConnection } from './downstream.ts'
+import { DONE, type Exchange } from './exchange.ts'
+import { chooseServer } from './pick.ts'
+import { replayRequestBody } from './request-body.ts'
+import { writeRequestHead } from './request-head.ts'
+import { FRAMING } from './response-head.ts'
+import type { RouteState } from './site.ts'
+import { TERMINATION, TERMINATIONS } from './termination.ts'
+import type { PoolState } from './upstream/pool-state.ts'
+import type { UpstreamConnection } from './upstream/connection.ts'
+import type { UpstreamServer } from './upstream/server.ts'
+
+/** Sends the request to the picked server over an idle connection, or over a new one once it is open. */
+export function attempt(exchange: Exchange): number {
+  const server = exchange.server as UpstreamServer
+  exchange.attempts++
+  exchange.attemptMs = exchange.worker.engine.now()
+  exchange.isHeadSent = false
+  exchange.isResponseHeadRead = false
+  const idle = exchange.needsFreshConnection ? null : server.takeIdle()
+  exchange.isReused = idle !== null
+  const upstream = idle ?? server.connect()
+  exchange.upstream = upstream
+  upstream.exchange = exchange
+  if (idle !== null) sendRequest(exchange)
+  return DONE
+}
+
+/** The connection is open: the head goes out, and what there is of the body behind it. */
+export function sendRequest(exchange: Exchange): void {
+  const upstream = exchange.upstream as UpstreamConnection
+  upstream.sentBefore = upstream.connection.sentBytes
+  if (!writeRequestHead(exchange, upstream.connection)) {
+    failAttempt(exchange, TERMINATION.OVERLOAD)
+    return
+  }
+  exchange.isHeadSent = true
+  if (exchange.replay.count > 0 || exchange.attempts > 1) replayRequestBody(exchange, upstream.connection)
+  upstream.armResponse()
+  if (!exchange.isRequestComplete) exchange.downstream?.resumeFeeding()
+}
+
+/**
+ * The attempt came to nothing before any byte of a response was passed on. Another one follows where it is safe: after a
+ * connect failure always; when a reused connection died, for idempotent methods or when nothing had been sent;
+ * otherwise as the route's `retry` says.
+ */
+export function failAttempt(exchange: Exchange, termination: number): void {
+  const upstream = exchange.upstream
+  const nothingSent = upstream === null || !exchange.isHeadSent || upstream.connection.sentBytes === upstream.sentBefore
+  releaseServer(exchange, outcomeOf(termination))
+  if (upstream !== null) upstream.discard()
+  if (mayRetry(exchange, termination, nothingSent) && retry(exchange)) return
+  if (exchange.isRequestComplete === false) exchange.keepAlive = false
+  answerError(exchange, termination, TERMINATIONS[termination].status)
+}
+
+/** Lets go of a running attempt whose result nobody wants any more. */
+export function cancelAttempt(exchange: Exchange): void {
+  const upstream = exchange.upstream
+  releaseServer(exchange, OUTCOME.CANCELLED)
+  if (upstream !== null) upstream.discard()
+}
+
+/** The response broke off after its head had been passed on: nothing can be mended, and the client must see it. */
+export function breakResponse(exchange: Exchange, termination: number): void {
+  const upstream = exchange.upstream
+  const downstream = exchange.downstream as DownstreamConnection
+  exchange.termination = termination
+  releaseServer(exchange, outcomeOf(termination))
+  if (upstream !== null) upstream.discard()
+  const framing = exchange.framing
+  complete(exchange)
+  if (downstream.phase === PHASE.CLOSED) return
+  // Where only the end of the connection ends the body, a FIN would make a broken response look whole.
+  if (framing === FRAMING.UNTIL_CLOSE) downstream.connection.reset()
+  else downstream.finished(false)
+}
+
+/** Whether a response with this status is to be dropped and the request tried elsewhere. */
+export function retriesStatus(exchange: Exchange, status: number): boolean {
+  const { retry } = exchange.route as RouteState
+  if (!retry.onStatus.has(status)) return false
+  return exchange.isReplayable && exchange.attempts < retry.attempts && isIdempotent(exchange.request.method)
+}
+
+/** Drops the answer of this attempt and makes another; false where no server is left. */
+export function retryAfterStatus(exchange: Exchange): boolean {
+  const upstream = exchange.upstream
+  releaseServer(exchange, OUTCOME.GATEWAY_ERROR)
+  if (upstream !== null) upstream.discard()
+  return retry(exchange)
+}
+
+/** Reports to the pool how the attempt went and counts it as no longer active. */
+export function releaseServer(exchange: Exchange, outcome: Outcome): void {
+  if (exchange.server === null) return
+  exchange.server = null
+  const { pool } = exchange.pool as PoolState
+  const latencyMs = exchange.isResponseHeadRead ? exchange.firstByteMs - exchange.attemptMs : -1
+  pool.report(exchange.serverIndex, outcome, latencyMs, exchange.worker.engine.wallClock())
+  pool.release(exchange.serverIndex)
+}
+
+function retry(exchange: Exchange): boolean {
+  if (chooseServer(exchange) < 0) return false
+  attempt(exchange)
+  return true
+}
+
+function mayRetry(exchange: Exchange, termination: number, nothingSent: boolean): boolean {
+  const { retry } = exchange.route as RouteState
+  if (!exchange.isReplayable || exchange.attempts >= retry.attempts || exchange.downstream?.phase === PHASE.CLOSED) return false
+  if (termination === TERMINATION.CONNECT_FAILED || termination === TERMINATION.CONNECT_TIMEOUT) return retry.onConnectFailure
+  if (nothingSent || (isIdempotent(exchange.request.method) && diedInReuse(exchange, termination))) {
+    exchange.needsFreshConnection = true
+    return true
+  }
+  if (!isIdempotent(exchange.request.method)) return false
+  return termination === TERMINATION.RESPONSE_TIMEOUT ? retry.onTimeout : retry.onReset
+}
+
+/** The server had closed the idle connection just as the request was sent: it never saw it, or it would have answered. */
+function diedInReuse(exchange: Exchange, termination: number): boolean {
+  return exchange.isReused && termination === TERMINATION.SERVER_CLOSED
+}
+
+/** RFC 9110 §9.2.2. */
+function isIdempotent(method: number): boolean {
+  return method !== METHOD.POST && method !== METHOD.PATCH && method !== METHOD.CONNECT && method !== METHOD.OTHER
+}
+
+function outcomeOf(termination: number): Outcome {
+  switch (termination) {
+    case TERMINATION.CONNECT_FAILED:
+      return OUTCOME.CONNECT_FAILURE
+    case TERMINATION.CONNECT_TIMEOUT:
+      return OUTCOME.CONNECT_TIMEOUT
+    case TERMINATION.RESPONSE_TIMEOUT:
+      return OUTCOME.RESPONSE_TIMEOUT
+    case TERMINATION.RESPONSE_INVALID:
+      return OUTCOME.BAD_RESPONSE
+    case TERMINATION.OVERLOAD:
+      return OUTCOME.CANCELLED
+    default:
+      return OUTCOME.RESET
+  }
+}

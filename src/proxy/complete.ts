@@ -1,0 +1,15 @@
+import type { DownstreamConnection } from './downstream.ts'
+import type { Exchange } from './exchange.ts'
+
+/** The last step of every exchange: log and count it, give its memory back. The caller tells the connection what comes next. */
+export function complete(exchange: Exchange): void {
+  const downstream = exchange.downstream as DownstreamConnection
+  const worker = exchange.worker
+  worker.counters.exchanged(exchange)
+  worker.accessLog.write(exchange)
+  exchange.replay.clear()
+  if (exchange.headBlock !== -1) worker.engine.blocks.release(exchange.headBlock)
+  exchange.headBlock = -1
+  downstream.exchange = null
+  worker.giveBackExchange(exchange)
+}

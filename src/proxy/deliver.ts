@@ -1,0 +1,143 @@
+import { BODY, parseResponseHead } from '../http/index.ts'
+import { OUTCOME, type Outcome } from '../pool/index.ts'
+import { breakResponse, failAttempt, releaseServer, retriesStatus, retryAfterStatus } from './attempt.ts'
+import { complete } from './complete.ts'
+import { PHASE, type DownstreamConnection } from './downstream.ts'
+import type { Exchange } from './exchange.ts'
+import { sendData } from './request-body.ts'
+import { FRAMING, writeInformationalHead, writeLastChunk, writeResponseHead } from './response-head.ts'
+import { TERMINATION } from './termination.ts'
+import { beginTunnel } from './tunnel.ts'
+import type { UpstreamConnection } from './upstream/connection.ts'
+import { RESPONSE_HEAD_LIMITS } from './worker.ts'
+
+/** More interim (1xx) responses than this for one request are an attack or a loop. */
+const MAX_INFORMATIONAL = 32
+const SWITCHING_PROTOCOLS = 101
+
+/** Takes what the server sent: heads, then the body, passed on as it comes. */
+export function receiveResponse(exchange: Exchange, upstream: UpstreamConnection, start: number, end: number): void {
+  let at = start
+  while (at < end && !exchange.isResponseHeadRead) {
+    at = readHead(exchange, upstream, at, end)
+    if (at === -1) return
+    if (exchange.isTunnel) {
+      if (at < end) exchange.tunnelDown(at, end)
+      return
+    }
+  }
+  if (exchange.isResponseHeadRead) readBody(exchange, upstream, at, end)
+}
+
+/** The server sent FIN: the end of a body that has no other end, or a failure. */
+export function serverEnded(exchange: Exchange): void {
+  if (!exchange.isResponseHeadRead) {
+    failAttempt(exchange, TERMINATION.SERVER_CLOSED)
+    return
+  }
+  if (exchange.response.body !== BODY.UNTIL_CLOSE) {
+    breakResponse(exchange, TERMINATION.RESPONSE_TRUNCATED)
+    return
+  }
+  finishResponse(exchange, false)
+}
+
+/** Returns the offset behind what was consumed, or -1 when the attempt is over. */
+function readHead(exchange: Exchange, upstream: UpstreamConnection, start: number, end: number): number {
+  const memory = exchange.worker.engine.memory
+  const limits = RESPONSE_HEAD_LIMITS
+  const method = exchange.request.method
+  if (upstream.head.isEmpty) {
+    const consumed = parseResponseHead(memory, start, end, exchange.response, limits, method)
+    if (consumed > 0) return takeHead(exchange, consumed)
+    if (consumed < 0) return fail(exchange, TERMINATION.RESPONSE_INVALID)
+    return upstream.head.append(start, end) === -1 ? fail(exchange, TERMINATION.OVERLOAD) : end
+  }
+  const taken = upstream.head.append(start, end)
+  const consumed = parseResponseHead(memory, upstream.head.start, upstream.head.end, exchange.response, limits, method)
+  if (consumed < 0) return fail(exchange, TERMINATION.RESPONSE_INVALID)
+  if (consumed === 0) return taken
+  const surplus = upstream.head.end - consumed
+  const result = takeHead(exchange, consumed)
+  upstream.head.release()
+  return result === -1 ? -1 : taken - surplus
+}
+
+function takeHead(exchange: Exchange, consumed: number): number {
+  const status = exchange.response.status
+  if (status === SWITCHING_PROTOCOLS) {
+    if (!exchange.request.upgrade || exchange.request.minorVersion === 0 || !exchange.response.upgrade) {
+      return fail(exchange, TERMINATION.RESPONSE_INVALID)
+    }
+    return beginTunnel(exchange) ? consumed : -1
+  }
+  if (status < 200) {
+    if (++exchange.informationalCount > MAX_INFORMATIONAL) return fail(exchange, TERMINATION.RESPONSE_INVALID)
+    if (exchange.request.minorVersion > 0) writeInformationalHead(exchange)
+    return consumed
+  }
+  if (retriesStatus(exchange, status) && retryAfterStatus(exchange)) return -1
+  exchange.isResponseHeadRead = true
+  exchange.firstByteMs = exchange.worker.engine.now()
+  exchange.status = status
+  exchange.responseBody.begin(exchange.response.body, exchange.response.contentLength)
+  if (!writeResponseHead(exchange)) return fail(exchange, TERMINATION.OVERLOAD)
+  exchange.isResponseStarted = true
+  exchange.replay.clear()
+  exchange.isReplayable = false
+  return consumed
+}
+
+function readBody(exchange: Exchange, upstream: UpstreamConnection, start: number, end: number): void {
+  const reader = exchange.responseBody
+  const connection = (exchange.downstream as DownstreamConnection).connection
+  const memory = exchange.worker.engine.memory
+  let at = start
+  while (at < end && !reader.isComplete) {
+    at = reader.read(memory, at, end)
+    if (at < 0) {
+      breakResponse(exchange, TERMINATION.RESPONSE_INVALID)
+      return
+    }
+    const length = reader.dataEnd - reader.dataStart
+    if (length > 0) {
+      exchange.responseBytes += length
+      sendData(exchange, connection, reader.dataStart, reader.dataEnd, exchange.framing === FRAMING.CHUNKED)
+    }
+  }
+  // Bytes behind the end of the response belong to no request: the connection cannot be trusted any more.
+  if (reader.isComplete) finishResponse(exchange, at === end && upstream.exchange === exchange)
+}
+
+/** The response is complete: frees the server, then ends the exchange. */
+function finishResponse(exchange: Exchange, connectionIsClean: boolean): void {
+  const downstream = exchange.downstream as DownstreamConnection
+  if (exchange.framing === FRAMING.CHUNKED && !writeLastChunk(exchange)) {
+    downstream.connection.reset()
+    return
+  }
+  const upstream = exchange.upstream
+  releaseServer(exchange, outcomeOfStatus(exchange.status))
+  if (upstream !== null) {
+    exchange.upstream = null
+    if (exchange.isRequestComplete) upstream.finish(connectionIsClean && exchange.response.keepAlive)
+    else {
+      upstream.exchange = null
+      upstream.discard()
+    }
+  }
+  // What is left of an unfinished request cannot be told from the next one once its server is gone.
+  const keepAlive = exchange.keepAlive && exchange.isRequestComplete && exchange.framing !== FRAMING.UNTIL_CLOSE
+  complete(exchange)
+  if (downstream.phase !== PHASE.CLOSED) downstream.finished(keepAlive)
+}
+
+function fail(exchange: Exchange, termination: number): number {
+  failAttempt(exchange, termination)
+  return -1
+}
+
+function outcomeOfStatus(status: number): Outcome {
+  if (status < 500) return OUTCOME.SUCCESS
+  return status >= 502 && status <= 504 ? OUTCOME.GATEWAY_ERROR : OUTCOME.SERVER_ERROR
+}

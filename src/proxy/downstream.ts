@@ -1,0 +1,358 @@
+import { Timer, type CloseReason, type Connection, type ConnectionHandler, type TimerTarget } from '../engine/index.ts'
+import { ClientAddress, formatIp, parseIp } from '../core/index.ts'
+import { parseRequestHead, REJECTIONS } from '../http/index.ts'
+import { Exchange } from './exchange.ts'
+import { HeadBuffer } from './head-buffer.ts'
+import type { ListenerState } from './listener.ts'
+import { literal } from './literal.ts'
+import { SliceQueue } from './slice-queue.ts'
+import { TERMINATION } from './termination.ts'
+import type { ProxyWorker } from './worker.ts'
+
+/** Where a client's connection stands. Each arrival of bytes is read by the phase, see #feed(). */
+export const PHASE = { HEAD: 0, BODY: 1, WAIT: 2, TUNNEL: 3, LINGER: 4, CLOSED: 5 } as const
+
+/** Bytes that may wait for their turn (pipelined requests, a body before its server is connected) before reading pauses. */
+const STASH_LIMIT_BYTES = 64 * 1024
+/** After an answer that closes, what the client still sends is read and dropped up to these limits, so that no RST overtakes the answer. */
+const LINGER_LIMIT_BYTES = 1024 * 1024
+const LINGER_MS = 2000
+
+const NO_BYTES = new Uint8Array(0)
+/** RFC 7239 §6.2, for clients on a Unix socket. */
+const UNKNOWN = literal('unknown')
+
+const PAUSED_BY_STASH = 1
+const PAUSED_BY_UPSTREAM = 2
+
+/**
+ * A client's HTTP/1.1 connection. It reads one request after the other and lends itself to one exchange at a time.
+ *
+ *   HEAD ──head complete──▶ BODY ──body complete──▶ WAIT ──response complete──▶ HEAD
+ *     │                      │                       └──101──▶ TUNNEL
+ *     └── refused ──▶ LINGER ◀┘  (FIN sent; the rest is read and dropped) ──▶ CLOSED
+ */
+export class DownstreamConnection implements ConnectionHandler, TimerTarget {
+  readonly worker: ProxyWorker
+  readonly listener: ListenerState
+  readonly connection: Connection
+  phase: number = PHASE.HEAD
+  exchange: Exchange | null = null
+  requestCount = 0
+  /** The client's address, and how it is written into heads; read from the socket with the first request. */
+  readonly client = new ClientAddress()
+  clientBytes: Uint8Array = NO_BYTES
+  forwardedNode: Uint8Array = NO_BYTES
+  /** The peer is one whose Forwarded and X-Forwarded-* are believed. */
+  isTrusted = false
+  readonly #timer: Timer
+  readonly #stash: SliceQueue
+  readonly #head: HeadBuffer
+  #feeding = false
+  #paused = 0
+  #hasEnded = false
+  #lingeredBytes = 0
+  #sentAtArm = 0
+
+  constructor(worker: ProxyWorker, listener: ListenerState, connection: Connection) {
+    this.worker = worker
+    this.listener = listener
+    this.connection = connection
+    this.#timer = new Timer(this)
+    this.#stash = new SliceQueue(worker.engine.blocks)
+    this.#head = new HeadBuffer(worker.engine.blocks)
+    worker.downstreams.add(this)
+    this.#arm(listener.current.timeouts.requestHeadMs)
+  }
+
+  /** Between two requests, with nothing of the next one read. */
+  get isIdle(): boolean {
+    return this.phase === PHASE.HEAD && this.#head.isEmpty && this.#stash.count === 0
+  }
+
+  get hasEnded(): boolean {
+    return this.#hasEnded
+  }
+
+  opened(): void {}
+
+  received(_connection: Connection, start: number, end: number): void {
+    if (this.#feeding || this.#stash.count > 0) {
+      this.#keep(start, end)
+      return
+    }
+    this.#feeding = true
+    const at = this.#feed(start, end)
+    this.#feeding = false
+    if (at < end && this.phase !== PHASE.CLOSED) this.#keep(at, end)
+  }
+
+  ended(): void {
+    this.#hasEnded = true
+    if (this.phase === PHASE.TUNNEL) this.exchange?.tunnelEnded(true)
+    else if (this.phase === PHASE.LINGER) this.connection.close()
+    else if (this.phase === PHASE.HEAD && this.#stash.count === 0) this.#endBetweenRequests()
+    else if (this.phase === PHASE.BODY && this.#stash.count === 0) this.exchange?.abort(TERMINATION.CLIENT_ABORTED)
+    // In WAIT the client has only closed its sending side (RFC 9112 §9.6): it still gets its answer.
+  }
+
+  drained(): void {
+    if (this.phase === PHASE.WAIT || this.phase === PHASE.BODY || this.phase === PHASE.TUNNEL) {
+      this.disarm()
+      this.exchange?.downstreamDrained()
+    }
+  }
+
+  closed(_connection: Connection, _reason: CloseReason): void {
+    this.phase = PHASE.CLOSED
+    this.worker.engine.timers.disarm(this.#timer)
+    this.exchange?.downstreamClosed()
+    this.#stash.clear()
+    this.#head.release()
+    this.worker.forget(this)
+    this.listener.closed()
+  }
+
+  expired(): void {
+    const timeouts = this.listener.current.timeouts
+    switch (this.phase) {
+      case PHASE.HEAD:
+        if (this.connection.queuedBytes > 0) this.#expireStalled(timeouts.sendMs)
+        else if (this.#head.isEmpty) this.connection.close()
+        else this.refuse(TERMINATION.REQUEST_HEAD_TIMEOUT, 408)
+        return
+      case PHASE.BODY:
+        if (this.connection.isCongested) this.#expireStalled(timeouts.sendMs)
+        else this.exchange?.bodyTimedOut()
+        return
+      case PHASE.WAIT:
+      case PHASE.TUNNEL:
+        this.#expireStalled(timeouts.sendMs)
+        return
+      case PHASE.LINGER:
+        this.connection.reset()
+        return
+    }
+  }
+
+  /** The response is complete and queued. Goes on with the next request, or closes. */
+  finished(keepAlive: boolean): void {
+    this.exchange = null
+    if (this.phase === PHASE.CLOSED) return
+    if (!keepAlive) {
+      this.linger()
+      return
+    }
+    this.phase = PHASE.HEAD
+    this.unpause(PAUSED_BY_UPSTREAM)
+    this.#arm(this.listener.current.timeouts.idleMs)
+    this.resumeFeeding()
+    if (this.#hasEnded && this.phase === PHASE.HEAD && this.#stash.count === 0) this.#endBetweenRequests()
+  }
+
+  /** Sends FIN behind what is queued, then reads and drops what still comes for a while (RFC 9112 §9.6). */
+  linger(): void {
+    if (this.phase === PHASE.CLOSED) return
+    this.phase = PHASE.LINGER
+    this.#stash.clear()
+    this.#head.release()
+    if (this.#hasEnded) {
+      this.connection.close()
+      return
+    }
+    this.connection.end()
+    this.#paused = 0
+    this.connection.resume()
+    this.#arm(LINGER_MS)
+  }
+
+  /** Reads what waited in the stash, as far as the phase allows. */
+  resumeFeeding(): void {
+    if (this.#feeding) return
+    this.#feeding = true
+    while (this.#stash.count > 0) {
+      const end = this.#stash.end
+      const at = this.#feed(this.#stash.start, end)
+      if (this.#stash.count === 0) break
+      if (at !== this.#stash.start) this.#stash.consume(at)
+      if (at < end) break
+    }
+    this.#feeding = false
+    if (this.#stash.bytes < STASH_LIMIT_BYTES) this.unpause(PAUSED_BY_STASH)
+    if (this.#hasEnded && this.phase === PHASE.BODY && this.#stash.count === 0) this.exchange?.abort(TERMINATION.CLIENT_ABORTED)
+  }
+
+  pauseForUpstream(): void {
+    this.#pause(PAUSED_BY_UPSTREAM)
+    this.disarm()
+  }
+
+  resumeForUpstream(): void {
+    this.unpause(PAUSED_BY_UPSTREAM)
+    if (this.phase === PHASE.BODY) this.armBody()
+    this.resumeFeeding()
+  }
+
+  unpause(reason: number): void {
+    if ((this.#paused & reason) === 0) return
+    this.#paused &= ~reason
+    if (this.#paused === 0) this.connection.resume()
+  }
+
+  armBody(): void {
+    this.#arm(this.exchange?.route?.timeouts.requestBodyMs ?? this.listener.current.timeouts.requestBodyMs)
+  }
+
+  /** The client does not take its response: from now on it has the send time-out to go on. */
+  armStalled(): void {
+    this.#arm(this.listener.current.timeouts.sendMs)
+  }
+
+  disarm(): void {
+    this.worker.engine.timers.disarm(this.#timer)
+  }
+
+  /** Answers a request whose head could not be read, and closes. */
+  refuse(termination: number, status: number, sentence?: string): void {
+    const exchange = this.exchange ?? this.worker.takeExchange(this)
+    this.exchange = exchange
+    exchange.refuse(termination, status, sentence)
+  }
+
+  #feed(start: number, end: number): number {
+    let at = start
+    while (at < end) {
+      let next = at
+      switch (this.phase) {
+        case PHASE.HEAD:
+          next = this.#readHead(at, end)
+          break
+        case PHASE.BODY:
+          next = (this.exchange as Exchange).readBody(at, end)
+          break
+        case PHASE.WAIT:
+          return at
+        case PHASE.TUNNEL:
+          next = (this.exchange as Exchange).tunnelUp(at, end)
+          break
+        default:
+          this.#drop(end - at)
+          return end
+      }
+      if (next === at) return at
+      at = next
+    }
+    return at
+  }
+
+  #readHead(start: number, end: number): number {
+    if (!this.#head.isEmpty) return this.#continueHead(start, end)
+    const exchange = this.worker.takeExchange(this)
+    const consumed = parseRequestHead(this.worker.engine.memory, start, end, exchange.request, this.listener.current.headLimits)
+    if (consumed > 0) {
+      this.#begin(exchange, start)
+      return consumed
+    }
+    this.worker.giveBackExchange(exchange)
+    if (consumed < 0) {
+      this.#refuseHead(-consumed)
+      return end
+    }
+    this.#arm(this.listener.current.timeouts.requestHeadMs)
+    return this.#appendHead(start, end)
+  }
+
+  /** The head came in several pieces: they are put together in a block of their own. The search for its end never starts over. */
+  #continueHead(start: number, end: number): number {
+    const taken = this.#appendHead(start, end)
+    const limits = this.listener.current.headLimits
+    if (this.phase !== PHASE.HEAD || !this.#head.isWorthParsing(limits)) return taken
+    const exchange = this.worker.takeExchange(this)
+    const consumed = parseRequestHead(this.worker.engine.memory, this.#head.start, this.#head.end, exchange.request, limits)
+    if (consumed > 0) {
+      const surplus = this.#head.end - consumed
+      this.#begin(exchange, this.#head.start)
+      this.#head.release()
+      return taken - surplus
+    }
+    this.worker.giveBackExchange(exchange)
+    if (consumed < 0) {
+      this.#refuseHead(-consumed)
+      return end
+    }
+    return taken
+  }
+
+  #appendHead(start: number, end: number): number {
+    const taken = this.#head.append(start, end)
+    if (taken !== -1) return taken
+    this.refuse(TERMINATION.OVERLOAD, 503)
+    return end
+  }
+
+  #begin(exchange: Exchange, headStart: number): void {
+    if (this.requestCount++ === 0) this.#identify()
+    this.exchange = exchange
+    this.phase = PHASE.BODY
+    exchange.begin(headStart)
+  }
+
+  /** Asks the socket for the peer once, so that a connection without a request costs no system call for it. */
+  #identify(): void {
+    const remote = this.connection.remote
+    if (remote.family === 'unix') {
+      this.clientBytes = UNKNOWN
+      this.forwardedNode = UNKNOWN
+      return
+    }
+    parseIp(remote.host, this.client)
+    this.isTrusted = this.listener.current.trusted.contains(this.client)
+    // An IPv4 client of an IPv6 listener is written as the IPv4 client that it is.
+    const text = formatIp(this.client)
+    this.clientBytes = literal(text)
+    // RFC 7239 §6.1: an IPv6 address stands in brackets and quotes.
+    this.forwardedNode = this.client.family === 6 ? literal(`"[${text}]"`) : this.clientBytes
+  }
+
+  #refuseHead(reject: number): void {
+    const reason = REJECTIONS[reject]
+    this.refuse(TERMINATION.REQUEST_REFUSED, reason.status, reason.sentence)
+  }
+
+  #keep(start: number, end: number): void {
+    this.#stash.push(start, end)
+    if (this.#stash.bytes >= STASH_LIMIT_BYTES) this.#pause(PAUSED_BY_STASH)
+  }
+
+  #pause(reason: number): void {
+    if (this.#paused === 0) this.connection.pause()
+    this.#paused |= reason
+  }
+
+  #drop(bytes: number): void {
+    this.#lingeredBytes += bytes
+    if (this.phase === PHASE.LINGER && this.#lingeredBytes > LINGER_LIMIT_BYTES) this.connection.reset()
+  }
+
+  #endBetweenRequests(): void {
+    // A head that was cut off gets no answer: there is nobody left who could make sense of one.
+    this.#head.release()
+    this.connection.close()
+  }
+
+  #expireStalled(sendMs: number): void {
+    if (this.connection.sentBytes !== this.#sentAtArm) {
+      this.#arm(sendMs)
+      return
+    }
+    if (this.exchange !== null) this.exchange.abort(TERMINATION.CLIENT_STALLED)
+    else this.connection.reset()
+  }
+
+  /** 0 is no limit. */
+  #arm(delayMs: number): void {
+    this.#sentAtArm = this.connection.sentBytes
+    if (delayMs === 0) this.disarm()
+    else this.worker.engine.timers.arm(this.#timer, delayMs)
+  }
+}

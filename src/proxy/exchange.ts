@@ -1,0 +1,200 @@
+import { BODY, BodyReader, RequestHead, ResponseHead } from '../http/index.ts'
+import { PickContext } from '../pool/index.ts'
+import { admit } from './admit.ts'
+import { cancelAttempt } from './attempt.ts'
+import { answerError } from './answer.ts'
+import { complete } from './complete.ts'
+import { PHASE, type DownstreamConnection } from './downstream.ts'
+import { readRequestBody } from './request-body.ts'
+import { route } from './route.ts'
+import type { ListenerSite, RouteState } from './site.ts'
+import { SliceQueue } from './slice-queue.ts'
+import { TERMINATION, TERMINATIONS } from './termination.ts'
+import { endTunnel, tunnelDown, tunnelUp } from './tunnel.ts'
+import type { PoolState } from './upstream/pool-state.ts'
+import type { UpstreamConnection } from './upstream/connection.ts'
+import type { UpstreamServer } from './upstream/server.ts'
+import type { ProxyWorker } from './worker.ts'
+
+/** What a step says: GO_ON with the next one, or DONE: it answered, or handed over to an attempt that goes on by events. */
+export const GO_ON = 0
+export const DONE = 1
+
+/** One step of the path; see PATH. */
+export type Step = (exchange: Exchange) => number
+
+/**
+ * The path of every request. `route` ends by walking the steps that the route's action was composed of when the Plan was built:
+ *
+ *   admit → route → pool:     rewrite → pick → attempt ··events··▶ deliver → complete (log)
+ *                   redirect: answer → complete (log)
+ *                   respond:  answer → complete (log)
+ */
+const PATH: readonly Step[] = [admit, route]
+
+/**
+ * One request and its response. Exchanges are pooled by the worker: an idle connection has none. All state of a
+ * request is here and is reset by begin(); the steps are functions over it, one file each.
+ */
+export class Exchange {
+  readonly worker: ProxyWorker
+  readonly request: RequestHead
+  readonly response: ResponseHead
+  readonly requestBody = new BodyReader()
+  readonly responseBody = new BodyReader()
+  readonly pick: PickContext
+  /** Decoded body bytes that were sent already and may have to be sent again to another server. */
+  readonly replay: SliceQueue
+
+  downstream: DownstreamConnection | null = null
+  /** The listener's part of the Plan under which the exchange began; a reload does not change it. */
+  site: ListenerSite | null = null
+  route: RouteState | null = null
+  pool: PoolState | null = null
+  server: UpstreamServer | null = null
+  /** Of the last attempt, in the pool's order; -1 before the first. */
+  serverIndex = -1
+  upstream: UpstreamConnection | null = null
+
+  headBlock = -1
+  isRequestComplete = false
+  /** The head of the request was sent to the server of this attempt, so that the body may follow. */
+  isHeadSent = false
+  isResponseStarted = false
+  isResponseHeadRead = false
+  isTunnel = false
+  isReplayable = false
+  isReused = false
+  /** The next attempt must not reuse an idle connection, because one was found dead. */
+  needsFreshConnection = false
+  keepAlive = false
+  /** FRAMING.* of the response towards the client. */
+  framing = 0
+  attempts = 0
+  informationalCount = 0
+  requestBytes = 0
+  responseBytes = 0
+  startMs = 0
+  attemptMs = 0
+  firstByteMs = 0
+  status = 0
+  termination: number = TERMINATION.COMPLETE
+
+  constructor(worker: ProxyWorker) {
+    this.worker = worker
+    this.pick = new PickContext(worker.random)
+    this.request = new RequestHead(worker.maxFields)
+    this.response = new ResponseHead(worker.maxFields)
+    this.replay = new SliceQueue(worker.engine.blocks)
+  }
+
+  /** Walks the path with the head that `request` now describes. The head's block is held until the exchange is logged. */
+  begin(headStart: number): void {
+    this.worker.engine.blocks.hold(headStart)
+    this.headBlock = headStart
+    this.#reset()
+    this.requestBody.begin(this.request.body, this.request.contentLength)
+    if (this.request.body === BODY.NONE) this.requestCompleted()
+    else this.downstream?.armBody()
+    walk(PATH, this)
+  }
+
+  /** Answers with an error a request that has no usable head. */
+  refuse(termination: number, status: number, sentence?: string): void {
+    if (this.headBlock === -1) this.#reset()
+    this.keepAlive = false
+    answerError(this, termination, status, sentence)
+  }
+
+  requestCompleted(): void {
+    this.isRequestComplete = true
+    const downstream = this.downstream as DownstreamConnection
+    if (downstream.phase === PHASE.BODY) downstream.phase = PHASE.WAIT
+    downstream.disarm()
+  }
+
+  /** Takes body bytes; returns how far it got, which is `start` while no server is ready for them. */
+  readBody(start: number, end: number): number {
+    return readRequestBody(this, start, end)
+  }
+
+  tunnelUp(start: number, end: number): number {
+    return tunnelUp(this, start, end)
+  }
+
+  tunnelDown(start: number, end: number): void {
+    tunnelDown(this, start, end)
+  }
+
+  tunnelEnded(byClient: boolean): void {
+    endTunnel(this, byClient)
+  }
+
+  bodyTimedOut(): void {
+    this.failRequest(TERMINATION.REQUEST_BODY_TIMEOUT)
+  }
+
+  /** The request turned out bad while its body was read: the server's connection is dropped, the client gets an error if it can. */
+  failRequest(termination: number): void {
+    cancelAttempt(this)
+    if (this.isResponseStarted) this.abort(termination)
+    else {
+      this.keepAlive = false
+      answerError(this, termination, TERMINATIONS[termination].status)
+    }
+  }
+
+  /** The client took what was queued: the server may go on sending. */
+  downstreamDrained(): void {
+    this.upstream?.resume()
+  }
+
+  downstreamClosed(): void {
+    if (this.termination === TERMINATION.COMPLETE) this.termination = TERMINATION.CLIENT_ABORTED
+    cancelAttempt(this)
+    complete(this)
+  }
+
+  /** Gives up on both sides at once. */
+  abort(termination: number): void {
+    this.termination = termination
+    const downstream = this.downstream as DownstreamConnection
+    cancelAttempt(this)
+    complete(this)
+    downstream.connection.reset()
+  }
+
+  #reset(): void {
+    this.site = (this.downstream as DownstreamConnection).listener.current
+    this.route = null
+    this.pool = null
+    this.server = null
+    this.serverIndex = -1
+    this.upstream = null
+    this.isRequestComplete = false
+    this.isHeadSent = false
+    this.isResponseStarted = false
+    this.isResponseHeadRead = false
+    this.isTunnel = false
+    this.isReplayable = true
+    this.isReused = false
+    this.needsFreshConnection = false
+    this.keepAlive = this.request.keepAlive
+    this.framing = 0
+    this.attempts = 0
+    this.informationalCount = 0
+    this.requestBytes = 0
+    this.responseBytes = 0
+    this.startMs = this.worker.engine.now()
+    this.attemptMs = 0
+    this.firstByteMs = 0
+    this.status = 0
+    this.termination = TERMINATION.COMPLETE
+  }
+}
+
+/** Walks steps until one of them is DONE. */
+export function walk(steps: readonly Step[], exchange: Exchange): number {
+  for (let i = 0; i < steps.length; i++) if (steps[i](exchange) === DONE) return DONE
+  return GO_ON
+}

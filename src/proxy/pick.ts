@@ -1,0 +1,33 @@
+import { ALL_FULL, NONE_AVAILABLE } from '../pool/index.ts'
+import { answerError } from './answer.ts'
+import { DONE, GO_ON, type Exchange } from './exchange.ts'
+import { TERMINATION, TERMINATIONS } from './termination.ts'
+import type { PoolState } from './upstream/pool-state.ts'
+
+/** Other workers may take the last place on a server between pick and acquire; after so many times the pool counts as full. */
+const MAX_RACES = 8
+
+/** Lets the pool's algorithm choose a server and counts the request as active on it. */
+export function pick(exchange: Exchange): number {
+  exchange.pick.begin(exchange.worker.engine.wallClock())
+  const result = chooseServer(exchange)
+  if (result >= 0) return GO_ON
+  const termination = result === ALL_FULL ? TERMINATION.SERVERS_FULL : TERMINATION.NO_SERVER
+  answerError(exchange, termination, TERMINATIONS[termination].status)
+  return DONE
+}
+
+/** A server for the next attempt, one that was not tried yet where there is one. Its index, NONE_AVAILABLE or ALL_FULL. */
+export function chooseServer(exchange: Exchange): number {
+  const { pool, servers } = exchange.pool as PoolState
+  for (let races = 0; races < MAX_RACES; races++) {
+    const index = pool.pick(exchange.pick)
+    if (index === NONE_AVAILABLE || index === ALL_FULL) return index
+    if (!pool.acquire(index)) continue
+    exchange.pick.exclude(index)
+    exchange.server = servers[index]
+    exchange.serverIndex = index
+    return index
+  }
+  return ALL_FULL
+}

@@ -1,0 +1,95 @@
+import { BODY, writeChunkHeader } from '../http/index.ts'
+import type { Connection } from '../engine/index.ts'
+import type { DownstreamConnection } from './downstream.ts'
+import type { Exchange } from './exchange.ts'
+import { LAST_CHUNK } from './literal.ts'
+import type { ListenerSite } from './site.ts'
+import { TERMINATION } from './termination.ts'
+
+/** Bytes of a request body that are kept so that it can be sent again to another server. */
+export const REPLAY_LIMIT_BYTES = 64 * 1024
+/** "ffffffff\r\n" at most, because a slice never leaves its block. */
+const CHUNK_HEADER_BYTES = 12
+const CR = 13
+const LF = 10
+
+/** Decodes what arrived and passes it to the server of the running attempt. Returns how far it got. */
+export function readRequestBody(exchange: Exchange, start: number, end: number): number {
+  const upstream = exchange.upstream
+  if (upstream === null || !exchange.isHeadSent) return start
+  const downstream = exchange.downstream as DownstreamConnection
+  if (upstream.connection.isCongested) return start
+  const reader = exchange.requestBody
+  const memory = exchange.worker.engine.memory
+  let at = start
+  while (at < end && !reader.isComplete) {
+    at = reader.read(memory, at, end)
+    if (at < 0) {
+      exchange.failRequest(TERMINATION.REQUEST_BODY_INVALID)
+      return end
+    }
+    if (reader.dataEnd > reader.dataStart && !passOn(exchange, upstream.connection, reader.dataStart, reader.dataEnd)) return end
+  }
+  if (reader.isComplete) finishRequestBody(exchange, upstream.connection)
+  else {
+    downstream.armBody()
+    if (upstream.connection.isCongested) downstream.pauseForUpstream()
+  }
+  return at
+}
+
+/** Sends again, to another server, what the one before it had already been sent. */
+export function replayRequestBody(exchange: Exchange, connection: Connection): void {
+  const isChunked = exchange.request.body === BODY.CHUNKED
+  for (let i = 0; i < exchange.replay.count; i++) sendData(exchange, connection, exchange.replay.startAt(i), exchange.replay.endAt(i), isChunked)
+  if (exchange.isRequestComplete && isChunked) sendLastChunk(exchange, connection)
+}
+
+function passOn(exchange: Exchange, connection: Connection, start: number, end: number): boolean {
+  exchange.requestBytes += end - start
+  if (exchange.requestBytes > (exchange.site as ListenerSite).limits.maxBodyBytes) {
+    exchange.failRequest(TERMINATION.REQUEST_BODY_TOO_LARGE)
+    return false
+  }
+  if (exchange.isReplayable) {
+    if (exchange.requestBytes <= REPLAY_LIMIT_BYTES) exchange.replay.push(start, end)
+    else {
+      exchange.isReplayable = false
+      exchange.replay.clear()
+    }
+  }
+  sendData(exchange, connection, start, end, exchange.request.body === BODY.CHUNKED)
+  return true
+}
+
+function finishRequestBody(exchange: Exchange, connection: Connection): void {
+  if (exchange.request.body === BODY.CHUNKED) sendLastChunk(exchange, connection)
+  exchange.requestCompleted()
+  exchange.upstream?.armResponse()
+}
+
+/** One run of body bytes, in a chunk of its own where the message is chunked. */
+export function sendData(exchange: Exchange, connection: Connection, start: number, end: number, isChunked: boolean): void {
+  if (!isChunked) {
+    connection.send(start, end)
+    return
+  }
+  const memory = exchange.worker.engine.memory
+  const header = connection.reserve(CHUNK_HEADER_BYTES)
+  if (header === -1) return connection.reset()
+  connection.commit(writeChunkHeader(memory, header, end - start) - header)
+  connection.send(start, end)
+  const tail = connection.reserve(2)
+  if (tail === -1) return connection.reset()
+  memory[tail] = CR
+  memory[tail + 1] = LF
+  connection.commit(2)
+}
+
+/** Trailer fields of a request are not passed on (RFC 9110 §6.5.1 lets an intermediary drop them). */
+function sendLastChunk(exchange: Exchange, connection: Connection): void {
+  const at = connection.reserve(LAST_CHUNK.length)
+  if (at === -1) return connection.reset()
+  exchange.worker.engine.memory.set(LAST_CHUNK, at)
+  connection.commit(LAST_CHUNK.length)
+}

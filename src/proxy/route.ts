@@ -1,0 +1,25 @@
+import { answer, answerError } from './answer.ts'
+import { DONE, walk, type Exchange } from './exchange.ts'
+import type { ListenerSite, RouteState } from './site.ts'
+import { TERMINATION } from './termination.ts'
+
+/** Finds the first route that matches and walks the steps of its action. */
+export function route(exchange: Exchange): number {
+  const site = exchange.site as ListenerSite
+  const client = (exchange.downstream as NonNullable<typeof exchange.downstream>).client
+  const index = site.router.match(exchange.worker.engine.memory, exchange.request, client)
+  if (index < 0) {
+    answerError(exchange, TERMINATION.NO_ROUTE, 404)
+    return DONE
+  }
+  const found = site.routes[index]
+  exchange.route = found
+  exchange.pool = found.pool
+  return walk(found.steps, exchange)
+}
+
+/** The action `respond`. */
+export function respond(exchange: Exchange): number {
+  answer(exchange, (exchange.route as RouteState).answer as NonNullable<RouteState['answer']>)
+  return DONE
+}

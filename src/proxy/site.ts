@@ -1,0 +1,49 @@
+import type { CidrSet } from '../core/index.ts'
+import type { HeadLimits } from '../http/index.ts'
+import type { HeaderEdit, RedirectTemplate, Rewrite, Router } from '../route/index.ts'
+import type { LocalAnswer } from './answer.ts'
+import type { ExchangeTimeoutsPlan, ListenerLimitsPlan, ListenerTimeoutsPlan } from './config.ts'
+import type { ErrorPages } from './error-pages.ts'
+import type { Step } from './exchange.ts'
+import type { PoolState } from './upstream/pool-state.ts'
+
+/** A listener's part of one Plan, compiled for this worker. Immutable. */
+export interface ListenerSite {
+  readonly name: string
+  /** Position in the Plan, which is also its series in the metrics. */
+  readonly index: number
+  readonly router: Router
+  readonly routes: readonly RouteState[]
+  readonly headLimits: HeadLimits
+  readonly limits: ListenerLimitsPlan
+  readonly timeouts: ListenerTimeoutsPlan
+  readonly forwarded: { readonly usesForwarded: boolean; readonly usesXForwarded: boolean }
+  readonly trusted: CidrSet
+  /** "Via: 1.0 name" and "Via: 1.1 name" as field lines, by the minor version of the message that came in; empty where there is to be none. */
+  readonly via: readonly [Uint8Array, Uint8Array]
+  readonly errorPages: ErrorPages
+}
+
+/** When a request may be tried again; see RetryPlan. */
+export interface RetryPolicy {
+  readonly attempts: number
+  readonly onConnectFailure: boolean
+  readonly onReset: boolean
+  readonly onTimeout: boolean
+  readonly onStatus: ReadonlySet<number>
+}
+
+/** A route of one Plan, ready to be walked: the steps that its action was composed of, and what they need. */
+export interface RouteState {
+  readonly id: string
+  readonly index: number
+  readonly steps: readonly Step[]
+  readonly pool: PoolState | null
+  readonly answer: LocalAnswer | null
+  readonly redirect: RedirectTemplate | null
+  readonly rewrite: Rewrite | null
+  readonly requestEdit: HeaderEdit | null
+  readonly responseEdit: HeaderEdit | null
+  readonly retry: RetryPolicy
+  readonly timeouts: ExchangeTimeoutsPlan
+}

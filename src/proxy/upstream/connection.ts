@@ -1,0 +1,162 @@
+import { Timer, type CloseReason, type Connection, type ConnectionHandler, type TimerTarget } from '../../engine/index.ts'
+import { breakResponse, failAttempt, sendRequest } from '../attempt.ts'
+import { receiveResponse, serverEnded } from '../deliver.ts'
+import type { DownstreamConnection } from '../downstream.ts'
+import type { Exchange } from '../exchange.ts'
+import { HeadBuffer } from '../head-buffer.ts'
+import type { RouteState } from '../site.ts'
+import { TERMINATION } from '../termination.ts'
+import type { UpstreamServer } from './server.ts'
+
+/**
+ * A connection to a server: connecting, working for one exchange, or idle in its server's list. Anything that a server says
+ * while the connection is idle, even a FIN, takes it out of the list.
+ */
+export class UpstreamConnection implements ConnectionHandler, TimerTarget {
+  readonly server: UpstreamServer
+  readonly head: HeadBuffer
+  /** Set by the server right after the engine made it, before any event. */
+  connection!: Connection
+  exchange: Exchange | null = null
+  /** Position in the server's idle list, or -1. */
+  idleIndex = -1
+  /** connection.sentBytes when the running request began, to tell whether any of it left. */
+  sentBefore = 0
+  isOpen = false
+  isClosed = false
+  /** The server has sent FIN. */
+  hasEnded = false
+  readonly #timer: Timer
+  #isPaused = false
+
+  constructor(server: UpstreamServer) {
+    this.server = server
+    this.head = new HeadBuffer(server.worker.engine.blocks)
+    this.#timer = new Timer(this)
+  }
+
+  opened(): void {
+    this.isOpen = true
+    if (this.exchange !== null) sendRequest(this.exchange)
+    else this.discard()
+  }
+
+  received(_connection: Connection, start: number, end: number): void {
+    const exchange = this.exchange
+    if (exchange === null) {
+      this.discard()
+      return
+    }
+    if (exchange.isTunnel) {
+      exchange.tunnelDown(start, end)
+      return
+    }
+    this.armResponse()
+    receiveResponse(exchange, this, start, end)
+    if (this.exchange !== null && (this.exchange.downstream as DownstreamConnection).connection.isCongested) this.pause()
+  }
+
+  ended(): void {
+    this.hasEnded = true
+    const exchange = this.exchange
+    if (exchange === null) this.close()
+    else if (exchange.isTunnel) exchange.tunnelEnded(false)
+    else serverEnded(exchange)
+  }
+
+  drained(): void {
+    this.exchange?.downstream?.resumeForUpstream()
+  }
+
+  closed(_connection: Connection, reason: CloseReason): void {
+    if (this.isClosed) return
+    const exchange = this.exchange
+    this.#release()
+    if (exchange === null) return
+    if (exchange.isTunnel) {
+      exchange.tunnelEnded(false)
+      return
+    }
+    if (!this.isOpen) failAttempt(exchange, reason === 'timeout' ? TERMINATION.CONNECT_TIMEOUT : TERMINATION.CONNECT_FAILED)
+    else if (exchange.isResponseStarted) breakResponse(exchange, TERMINATION.RESPONSE_TRUNCATED)
+    else failAttempt(exchange, TERMINATION.SERVER_CLOSED)
+  }
+
+  expired(): void {
+    const exchange = this.exchange
+    if (exchange === null) {
+      this.close()
+      return
+    }
+    if (exchange.isTunnel) {
+      exchange.abort(TERMINATION.COMPLETE)
+      return
+    }
+    if (exchange.isResponseStarted) breakResponse(exchange, TERMINATION.RESPONSE_TIMEOUT)
+    else failAttempt(exchange, TERMINATION.RESPONSE_TIMEOUT)
+  }
+
+  /** From now on the server has the response time-out to send its next bytes. Waits for the request to be complete. */
+  armResponse(): void {
+    const exchange = this.exchange as Exchange
+    if (this.#isPaused || !exchange.isRequestComplete) return
+    this.armIdle((exchange.route as RouteState).timeouts.responseMs)
+  }
+
+  /** The deadline for the next sign of life; 0 is none. */
+  armIdle(delayMs: number): void {
+    if (delayMs === 0) this.disarm()
+    else this.server.worker.engine.timers.arm(this.#timer, delayMs)
+  }
+
+  disarm(): void {
+    this.server.worker.engine.timers.disarm(this.#timer)
+  }
+
+  pause(): void {
+    if (this.#isPaused) return
+    this.#isPaused = true
+    this.connection.pause()
+    this.disarm()
+    ;(this.exchange as Exchange).downstream?.armStalled()
+  }
+
+  resume(): void {
+    if (!this.#isPaused) return
+    this.#isPaused = false
+    this.connection.resume()
+    if (this.exchange !== null && !this.exchange.isTunnel) this.armResponse()
+  }
+
+  /** The response is complete: back into the idle list where the connection can serve again, else closed. */
+  finish(mayReuse: boolean): void {
+    this.exchange = null
+    this.head.release()
+    if (mayReuse && !this.#isPaused && this.connection.isOpen && this.connection.queuedBytes === 0 && this.server.keepIdle(this)) return
+    this.close()
+  }
+
+  /** Closes an idle connection with FIN. */
+  close(): void {
+    if (this.isClosed) return
+    this.#release()
+    this.connection.close()
+  }
+
+  /** Closes at once, whatever it was doing; its exchange hears nothing more of it. */
+  discard(): void {
+    if (this.isClosed) return
+    this.#release()
+    this.connection.reset()
+  }
+
+  #release(): void {
+    this.isClosed = true
+    const exchange = this.exchange
+    this.exchange = null
+    if (exchange !== null && exchange.upstream === this) exchange.upstream = null
+    this.disarm()
+    this.head.release()
+    this.server.forget(this)
+  }
+}

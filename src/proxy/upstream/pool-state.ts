@@ -1,0 +1,10 @@
+import type { Pool } from '../../pool/index.ts'
+import type { UpstreamServer } from './server.ts'
+
+/** A pool of one Plan in this worker: the algorithm's view, and the connections to each server in the same order. */
+export interface PoolState {
+  readonly name: string
+  readonly index: number
+  readonly pool: Pool
+  readonly servers: readonly UpstreamServer[]
+}

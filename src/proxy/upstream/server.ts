@@ -1,0 +1,90 @@
+import type { SocketAddress } from '../../core/index.ts'
+import { formatAddress } from '../../core/index.ts'
+import type { ProxyWorker } from '../worker.ts'
+import { UpstreamConnection } from './connection.ts'
+
+export interface UpstreamServerOptions {
+  readonly index: number
+  readonly name: string
+  readonly address: SocketAddress
+  readonly connectTimeoutMs: number
+  readonly maxIdle: number
+  readonly idleTimeoutMs: number
+}
+
+/**
+ * One server of a pool as this worker sees it, with the idle connections that the worker keeps to it. The last one used is
+ * the first one taken, so that the surplus of a burst falls idle and times out.
+ */
+export class UpstreamServer {
+  readonly worker: ProxyWorker
+  readonly address: SocketAddress
+  /** What stands in Host where the client sent none. */
+  readonly hostBytes: Uint8Array
+  index: number
+  name: string
+  connections = 0
+  /** No longer in the Plan: connections finish what they do and are not kept. */
+  isRetired = false
+  #options: UpstreamServerOptions
+  readonly #idle: UpstreamConnection[] = []
+
+  constructor(worker: ProxyWorker, options: UpstreamServerOptions) {
+    this.worker = worker
+    this.address = options.address
+    this.index = options.index
+    this.name = options.name
+    this.#options = options
+    this.hostBytes = Buffer.from(options.address.family === 'unix' ? 'localhost' : formatAddress(options.address))
+  }
+
+  get idleCount(): number {
+    return this.#idle.length
+  }
+
+  /** Takes over the options of a new Plan in which this server still is. */
+  update(options: UpstreamServerOptions): void {
+    this.#options = options
+    this.index = options.index
+    this.name = options.name
+    while (this.#idle.length > options.maxIdle) this.#idle[0].close()
+  }
+
+  takeIdle(): UpstreamConnection | null {
+    const upstream = this.#idle.pop()
+    if (upstream === undefined) return null
+    upstream.idleIndex = -1
+    return upstream
+  }
+
+  connect(): UpstreamConnection {
+    const upstream = new UpstreamConnection(this)
+    this.connections++
+    upstream.connection = this.worker.engine.connect(this.address, { timeoutMs: this.#options.connectTimeoutMs }, upstream)
+    return upstream
+  }
+
+  /** False where the list is full or the server gone: the caller closes the connection. */
+  keepIdle(upstream: UpstreamConnection): boolean {
+    if (this.isRetired || this.#idle.length >= this.#options.maxIdle) return false
+    upstream.idleIndex = this.#idle.push(upstream) - 1
+    upstream.armIdle(this.#options.idleTimeoutMs)
+    return true
+  }
+
+  /** The connection is over. */
+  forget(upstream: UpstreamConnection): void {
+    this.connections--
+    const index = upstream.idleIndex
+    if (index === -1) return
+    upstream.idleIndex = -1
+    // Order matters (the last used is taken first), and lists are short.
+    this.#idle.splice(index, 1)
+    for (let i = index; i < this.#idle.length; i++) this.#idle[i].idleIndex = i
+  }
+
+  retire(): void {
+    this.isRetired = true
+    while (this.#idle.length > 0) this.#idle[this.#idle.length - 1].close()
+  }
+}

@@ -1,0 +1,93 @@
+import type { HeadLimits } from '../http/index.ts'
+import type { Engine } from '../engine/index.ts'
+import { SeededRandom, type PoolTable, type Random } from '../pool/index.ts'
+import { DateLine } from './date.ts'
+import type { DownstreamConnection } from './downstream.ts'
+import { Exchange } from './exchange.ts'
+import { HeadWriter } from './head-writer.ts'
+import type { ExchangeLog, ProxyCounters } from './counters.ts'
+
+/** Exchanges kept for reuse; more are made under load and left to the garbage collector afterwards. */
+const MAX_SPARE_EXCHANGES = 1024
+/** The most fields that any listener may allow; exchanges are made for that many. */
+const MAX_FIELDS = 256
+
+export interface ProxyWorkerOptions {
+  readonly index: number
+  readonly table: PoolTable
+  readonly counters: ProxyCounters
+  readonly accessLog: ExchangeLog
+  readonly random?: Random
+}
+
+/**
+ * What all connections of a worker thread share: the engine, scratch objects of the hot path, spare exchanges, and the
+ * list of client connections. It owns no configuration; see ProxySite.
+ */
+export class ProxyWorker {
+  readonly engine: Engine
+  readonly index: number
+  readonly table: PoolTable
+  readonly counters: ProxyCounters
+  readonly accessLog: ExchangeLog
+  readonly random: Random
+  readonly headWriter: HeadWriter
+  readonly maxFields = MAX_FIELDS
+  /** Scratch: flags by FIELD number of the head that is being written. */
+  readonly droppedFields = new Uint8Array(256)
+  readonly downstreams = new Set<DownstreamConnection>()
+  isDraining = false
+  readonly #spare: Exchange[] = []
+  readonly #date = new DateLine()
+  #onIdle: (() => void) | null = null
+
+  constructor(engine: Engine, options: ProxyWorkerOptions) {
+    this.engine = engine
+    this.index = options.index
+    this.table = options.table
+    this.counters = options.counters
+    this.accessLog = options.accessLog
+    this.random = options.random ?? new SeededRandom(crypto.getRandomValues(new Uint32Array(1))[0])
+    this.headWriter = new HeadWriter(engine.memory)
+  }
+
+  takeExchange(downstream: DownstreamConnection): Exchange {
+    const exchange = this.#spare.pop() ?? new Exchange(this)
+    exchange.downstream = downstream
+    return exchange
+  }
+
+  giveBackExchange(exchange: Exchange): void {
+    exchange.downstream = null
+    if (this.#spare.length < MAX_SPARE_EXCHANGES) this.#spare.push(exchange)
+  }
+
+  dateLine(): Uint8Array {
+    return this.#date.at(this.engine.wallClock())
+  }
+
+  /**
+   * From now on every response ends its connection. Idle connections are closed at once; resolves when the last one is gone.
+   */
+  drain(): Promise<void> {
+    this.isDraining = true
+    for (const downstream of [...this.downstreams]) if (downstream.isIdle) downstream.connection.close()
+    if (this.downstreams.size === 0) return Promise.resolve()
+    const { promise, resolve } = Promise.withResolvers<void>()
+    this.#onIdle = resolve
+    return promise
+  }
+
+  /** A client connection is over. */
+  forget(downstream: DownstreamConnection): void {
+    this.downstreams.delete(downstream)
+    if (this.downstreams.size === 0 && this.#onIdle !== null) {
+      this.engine.defer(this.#onIdle)
+      this.#onIdle = null
+    }
+  }
+}
+
+/** Limits for what servers send; generous, because an operator trusts them more than clients. */
+export const RESPONSE_HEAD_LIMITS: HeadLimits = { maxLineBytes: 16 * 1024, maxHeadBytes: 24 * 1024, maxFields: MAX_FIELDS }
+
