@@ -69,7 +69,8 @@ function endOfIpv4(memory: Uint8Array, start: number, end: number): number {
     if (part > 0 && (at >= end || memory[at++] !== BYTE.DOT)) return -1
     const partStart = at
     let value = 0
-    while (at < end && at - partStart < 3 && memory[at] >= BYTE.ZERO && memory[at] <= BYTE.NINE) value = value * 10 + memory[at++] - BYTE.ZERO
+    while (at < end && at - partStart < 3 && memory[at] >= BYTE.ZERO && memory[at] <= BYTE.NINE)
+      value = value * 10 + memory[at++] - BYTE.ZERO
     if (at === partStart || value > 255 || (at - partStart > 1 && memory[partStart] === BYTE.ZERO)) return -1
   }
   return at

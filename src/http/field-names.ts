@@ -48,7 +48,8 @@ const SLOTS = new Uint8Array(128)
 for (let id = 0; id < FIELD_NAMES.length; id++) NAME_AT[id + 1] = NAME_AT[id] + FIELD_NAMES[id].length
 for (let id = 1; id < FIELD_NAMES.length; id++) {
   const slot = hash(NAMES, NAME_AT[id], NAME_AT[id + 1])
-  if (SLOTS[slot] !== 0) throw new Error(`field names ${FIELD_NAMES[SLOTS[slot]]} and ${FIELD_NAMES[id]} share a slot: choose other factors`)
+  if (SLOTS[slot] !== 0)
+    throw new Error(`field names ${FIELD_NAMES[SLOTS[slot]]} and ${FIELD_NAMES[id]} share a slot: choose other factors`)
   SLOTS[slot] = id
 }
 

@@ -7,7 +7,9 @@
  *     bytes ─▶ BodyReader ─▶ runs of content ─▶ writeChunkHeader ─▶ bytes
  */
 export { isValidAuthority, parseAuthority } from './authority.ts'
-export { CONNECTION, flags, HOP_BY_HOP, isConnectionOption, parseConnectionOptions, PROTECTED } from './connection-options.ts'
+export { ByteRange } from './byte-range.ts'
+export { CONNECTION, flags, HOP_BY_HOP, isConnectionOption, PROTECTED, parseConnectionOptions } from './connection-options.ts'
+export { findCookie } from './cookie.ts'
 export { parseDecimal, writeDecimal } from './decimal.ts'
 export { equalsIgnoreCase, FIELD_NAMES, fieldId } from './field-names.ts'
 export { FIELD, Fields } from './fields.ts'
@@ -29,3 +31,4 @@ export { REJECT, REJECTIONS, type Rejection, type RejectKey } from './h1/reject.
 export { parseRequestHead } from './h1/request-head.ts'
 export { parseResponseHead } from './h1/response-head.ts'
 export { BODY, type HeadLimits, METHOD, RequestHead, ResponseHead, TARGET } from './message.ts'
+export { equalsDecoded, findQueryParameter } from './query.ts'

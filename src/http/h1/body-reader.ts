@@ -103,7 +103,7 @@ export class BodyReader {
   }
 
   #takeData(at: number, end: number): number {
-    const length = end - at < this.#remaining ? end - at : this.#remaining
+    const length = Math.min(end - at, this.#remaining)
     this.#remaining -= length
     if (this.#remaining === 0) this.#state = STATE.DATA_CR
     return at + length

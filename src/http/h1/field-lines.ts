@@ -12,7 +12,7 @@ export function parseFieldLines(memory: Uint8Array, start: number, end: number, 
   const token = TOKEN
   const valueStop = VALUE_STOP
   const offsets = fields.offsets
-  const limit = maxFields < fields.capacity ? maxFields : fields.capacity
+  const limit = Math.min(maxFields, fields.capacity)
   let count = 0
   let at = start
   for (;;) {

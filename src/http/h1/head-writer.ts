@@ -1,8 +1,8 @@
 import { BYTE } from '../characters.ts'
 import { isConnectionOption } from '../connection-options.ts'
+import { writeDecimal } from '../decimal.ts'
 import { FIELD, type Fields } from '../fields.ts'
 import { type RequestHead, TARGET } from '../message.ts'
-import { writeDecimal } from '../decimal.ts'
 
 /** Runs of at least so many bytes are copied by the runtime, shorter ones in a loop; bench/http-codec.ts has the break-even. */
 const COPY_WITHIN_FROM = 64

@@ -18,10 +18,10 @@ const CONTINUE = Uint8Array.from('100-continue', (character) => character.charCo
 export function parseRequestHead(memory: Uint8Array, start: number, end: number, head: RequestHead, limits: HeadLimits): number {
   const headBound = start + limits.maxHeadBytes
   const lineBound = start + limits.maxLineBytes + 2
-  const bound = end < headBound ? end : headBound
-  const fieldsStart = parseRequestLine(memory, start, bound < lineBound ? bound : lineBound, head)
+  const bound = Math.min(end, headBound)
+  const fieldsStart = parseRequestLine(memory, start, Math.min(bound, lineBound), head)
   if (fieldsStart <= 0) {
-    const isTooLong = fieldsStart === 0 && end >= (headBound < lineBound ? headBound : lineBound)
+    const isTooLong = fieldsStart === 0 && end >= Math.min(headBound, lineBound)
     return isTooLong ? refuseLongLine(memory, start, bound) : fieldsStart
   }
   const headEnd = parseFieldLines(memory, fieldsStart, bound, head.fields, limits.maxFields)

@@ -1,5 +1,5 @@
 import { BYTE, TOKEN } from '../characters.ts'
-import { METHOD, TARGET, type RequestHead } from '../message.ts'
+import { METHOD, type RequestHead, TARGET } from '../message.ts'
 import { parseMethod } from './method.ts'
 import { REJECT } from './reject.ts'
 import { parseOriginForm, parseOtherForm } from './target.ts'

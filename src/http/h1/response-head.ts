@@ -22,10 +22,10 @@ export function parseResponseHead(
 ): number {
   const headBound = start + limits.maxHeadBytes
   const lineBound = start + limits.maxLineBytes + 2
-  const bound = end < headBound ? end : headBound
-  const fieldsStart = parseStatusLine(memory, start, bound < lineBound ? bound : lineBound, head)
+  const bound = Math.min(end, headBound)
+  const fieldsStart = parseStatusLine(memory, start, Math.min(bound, lineBound), head)
   if (fieldsStart <= 0) {
-    const isTooLong = fieldsStart === 0 && end >= (headBound < lineBound ? headBound : lineBound)
+    const isTooLong = fieldsStart === 0 && end >= Math.min(headBound, lineBound)
     return isTooLong ? -REJECT.HEAD_TOO_LARGE : fieldsStart
   }
   const headEnd = parseFieldLines(memory, fieldsStart, bound, head.fields, limits.maxFields)

@@ -1,7 +1,7 @@
 import { parseAuthority } from '../authority.ts'
 import { BYTE, HEX, PATH, QUERY, TARGET_BYTE } from '../characters.ts'
 import { equalsIgnoreCase } from '../field-names.ts'
-import { METHOD, TARGET, type RequestHead } from '../message.ts'
+import { METHOD, type RequestHead, TARGET } from '../message.ts'
 import { REJECT } from './reject.ts'
 
 const HTTP_SCHEME = Uint8Array.from('http://', (character) => character.charCodeAt(0))
@@ -99,7 +99,8 @@ function endOfScheme(memory: Uint8Array, start: number, targetEnd: number): numb
   }
   const isLetter = (memory[start] | 0x20) >= 0x61 && (memory[start] | 0x20) <= 0x7a
   for (let at = start; isLetter && at + 2 < targetEnd; at++) {
-    if (memory[at] === BYTE.COLON) return memory[at + 1] === BYTE.SLASH && memory[at + 2] === BYTE.SLASH ? -REJECT.TARGET_SCHEME : -REJECT.TARGET_FORM
+    if (memory[at] === BYTE.COLON)
+      return memory[at + 1] === BYTE.SLASH && memory[at + 2] === BYTE.SLASH ? -REJECT.TARGET_SCHEME : -REJECT.TARGET_FORM
   }
   return -REJECT.TARGET_FORM
 }
