@@ -1,0 +1,36 @@
+#!/usr/bin/env node
+/**
+ * The command. An old Node hands over to the pinned one if it is there, else says what is needed. A checkout
+ * runs from source, an installed package from dist/.
+ */
+import { spawn } from 'node:child_process'
+import { existsSync } from 'node:fs'
+import { constants } from 'node:os'
+import { dirname, join } from 'node:path'
+import { fileURLToPath, pathToFileURL } from 'node:url'
+import { isNodeSufficient, MINIMUM_NODE, pinnedNode } from './node-version.js'
+
+const root = dirname(dirname(fileURLToPath(import.meta.url)))
+
+if (isNodeSufficient(process.versions.node)) await start()
+else handOver()
+
+async function start() {
+  const source = join(root, 'src', 'cli', 'index.ts')
+  const entry = existsSync(source) ? source : join(root, 'dist', 'cli', 'index.js')
+  const { main } = await import(pathToFileURL(entry).href)
+  await main(process.argv.slice(2))
+}
+
+function handOver() {
+  const node = pinnedNode(root)
+  if (node === undefined) {
+    console.error(`evener needs Node ${MINIMUM_NODE} or newer; this is ${process.versions.node} (${process.execPath})`)
+    process.exit(1)
+  }
+  const child = spawn(node, [fileURLToPath(import.meta.url), ...process.argv.slice(2)], { stdio: 'inherit' })
+  // A terminal sends Ctrl-C to the child as well; anybody else sends it to this process alone.
+  process.on('SIGINT', () => process.stdin.isTTY || child.kill('SIGINT'))
+  for (const signal of ['SIGTERM', 'SIGHUP', 'SIGUSR2']) process.on(signal, () => child.kill(signal))
+  child.on('exit', (code, signal) => process.exit(code ?? 128 + (constants.signals[signal ?? 'SIGTERM'] ?? 0)))
+}

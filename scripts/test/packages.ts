@@ -1,0 +1,55 @@
+import { spawnSync } from 'node:child_process'
+import { existsSync } from 'node:fs'
+import { delimiter, join } from 'node:path'
+
+/** A Debian package that some tests need. `provides` is the program or file that shows that it is there. */
+export interface TestPackage {
+  readonly name: string
+  readonly provides: string
+  readonly why: string
+}
+
+/** The one list of what the tests use beyond npm. As root on Debian with CI=true the missing ones are installed. */
+export const TEST_PACKAGES: readonly TestPackage[] = [
+  { name: 'nginx-light', provides: 'nginx', why: 'peer: origin and oracle for HTTP, weights and failover' },
+  { name: 'haproxy', provides: 'haproxy', why: 'peer: oracle for HTTP, persistence and PROXY protocol' },
+  { name: 'wrk', provides: 'wrk', why: 'load over HTTP/1.1' },
+  { name: 'nghttp2-client', provides: 'h2load', why: 'load and client over HTTP/2' },
+  { name: 'curl', provides: 'curl', why: 'a client that is not ours' },
+  { name: 'gcc', provides: 'cc', why: 'the native addon' },
+  { name: 'make', provides: 'make', why: 'the native addon' },
+  { name: 'python3', provides: 'python3', why: 'node-gyp, which builds the native addon' },
+  { name: 'openssl', provides: 'openssl', why: 'certificates of tests and a TLS client that is not ours' },
+  { name: 'iproute2', provides: 'ip', why: 'network namespaces and interfaces' },
+  { name: 'procps', provides: 'ps', why: 'processes under test' },
+  { name: 'util-linux', provides: 'taskset', why: 'benchmarks pinned to cores' },
+]
+
+/** Where a program is, searching the system folders too, which an ordinary user's PATH often lacks; undefined if it is nowhere. */
+export function findProgram(name: string): string | undefined {
+  const folders = [...(process.env.PATH ?? '').split(delimiter), '/usr/sbin', '/sbin', '/usr/local/sbin']
+  return folders.map((folder) => join(folder, name)).find((path) => existsSync(path))
+}
+
+export function isPresent(wanted: TestPackage): boolean {
+  return wanted.provides.startsWith('/') ? existsSync(wanted.provides) : findProgram(wanted.provides) !== undefined
+}
+
+export function canInstallPackages(): boolean {
+  return process.getuid?.() === 0 && existsSync('/etc/debian_version') && findProgram('apt-get') !== undefined
+}
+
+/** Installs with apt, without starting any service. Returns what is still missing. */
+export function installPackages(packages: readonly TestPackage[]): TestPackage[] {
+  const apt = (...rest: string[]) =>
+    spawnSync('apt-get', ['-qq', '-o', 'Acquire::Retries=3', ...rest], {
+      stdio: ['ignore', 'ignore', 'inherit'],
+      // RUNLEVEL=1 keeps Debian's maintainer scripts from starting the daemons that they bring.
+      env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive', RUNLEVEL: '1' },
+    }).status === 0
+  if (!apt('install', '-y', '--no-install-recommends', ...packages.map((wanted) => wanted.name))) {
+    apt('update')
+    apt('install', '-y', '--no-install-recommends', ...packages.map((wanted) => wanted.name))
+  }
+  return packages.filter((wanted) => !isPresent(wanted))
+}
