@@ -22,6 +22,8 @@ const KEEP_ALIVE_MS = 2 ** 31 - 1
  */
 const runTicks: () => void = (process as unknown as { _tickCallback?: () => void })._tickCallback ?? (() => {})
 
+function nothing(): void {}
+
 /**
  * The event loop of one thread. The ring blocks, and polls libuv:
  *
@@ -90,7 +92,7 @@ export class Loop implements CompletionSink {
   start(): void {
     if (this.#keepAlive !== null) return
     // libuv's time-out is 0 when nothing keeps it alive, and the loop would spin.
-    this.#keepAlive = setInterval(() => {}, KEEP_ALIVE_MS)
+    this.#keepAlive = setInterval(nothing, KEEP_ALIVE_MS)
     setImmediate(this.#turn)
   }
 
@@ -201,6 +203,8 @@ export class Loop implements CompletionSink {
   }
 
   #runTurn(): void {
+    // libuv counts the immediate that runs now as still to come, and would be due at once; making another makes it count anew.
+    clearImmediate(setImmediate(nothing))
     this.#isInTurn = true
     this.ring.readClocks()
     try {
