@@ -1,4 +1,4 @@
-import { EvenerError, formatAddress, type SocketAddress } from '../core/index.ts'
+import { type ErrorCode, EvenerError, formatAddress, type SocketAddress } from '../core/index.ts'
 import type { CloseReason } from './connection.ts'
 
 /** The reason for closed() that belongs to the name of an errno, such as "ECONNREFUSED". Both backends map through here. */
@@ -32,43 +32,33 @@ export function closeReason(errno: string): CloseReason {
 
 /** The error for an address that cannot be listened on: it names the address and the way out. */
 export function listenError(address: SocketAddress, errno: string, cause?: unknown): EvenerError {
-  const where = formatAddress(address)
+  const [code, why] = refusal(address, errno)
+  return new EvenerError(code, `cannot listen on ${formatAddress(address)}: ${why}`, { cause })
+}
+
+function refusal(address: SocketAddress, errno: string): [ErrorCode, string] {
+  const isUnix = address.family === 'unix'
   switch (errno) {
     case 'EADDRINUSE':
-      return address.family === 'unix'
-        ? new EvenerError(
-            'LISTEN_ADDRESS_IN_USE',
-            `cannot listen on ${where}: the file exists; stop the program that owns it, or remove the file`,
-            { cause },
-          )
-        : new EvenerError(
-            'LISTEN_ADDRESS_IN_USE',
-            `cannot listen on ${where}: the port is taken; stop the program that holds it, or choose another port`,
-            { cause },
-          )
+      if (isUnix) return ['LISTEN_ADDRESS_IN_USE', 'the file exists; stop the program that owns it, or remove the file']
+      return ['LISTEN_ADDRESS_IN_USE', 'the port is taken; stop the program that holds it, or choose another port']
+    // libuv says EACCES where the kernel says ENOENT.
+    case 'ENOENT':
     case 'EACCES':
     case 'EPERM':
-      return new EvenerError('LISTEN_FORBIDDEN', `cannot listen on ${where}: permission denied; ${wayIn(address)}`, { cause })
+      if (isUnix)
+        return ['LISTEN_FORBIDDEN', 'its folder is missing or closed to this process; create it, or allow the process to write there']
+      return ['LISTEN_FORBIDDEN', 'permission denied; give the process CAP_NET_BIND_SERVICE, or choose a port above 1023']
     case 'EADDRNOTAVAIL':
-      return new EvenerError(
+      return [
         'LISTEN_ADDRESS_UNAVAILABLE',
-        `cannot listen on ${where}: no interface of this machine has the address; add it, or listen on ${address.family === 6 ? '[::]' : '0.0.0.0'}`,
-        { cause },
-      )
+        `no interface of this machine has it; add it to one, or listen on ${address.family === 6 ? '[::]' : '0.0.0.0'}`,
+      ]
     case 'ENOTSUP':
     case 'EOPNOTSUPP':
     case 'ENOPROTOOPT':
-      return new EvenerError(
-        'LISTEN_FAILED',
-        `cannot listen on ${where}: this system cannot share a port between workers (SO_REUSEPORT); run with one worker`,
-        { cause },
-      )
+      return ['LISTEN_FAILED', 'this system cannot share a port between workers (SO_REUSEPORT); run with one worker']
     default:
-      return new EvenerError('LISTEN_FAILED', `cannot listen on ${where}: ${errno}`, { cause })
+      return ['LISTEN_FAILED', errno]
   }
-}
-
-function wayIn(address: SocketAddress): string {
-  if (address.family === 'unix') return 'allow the process to write to the directory'
-  return 'give the process CAP_NET_BIND_SERVICE, or choose a port above 1023'
 }

@@ -1,4 +1,4 @@
-import { createConnection, type Socket } from 'node:net'
+import { createConnection, type LookupFunction, type Socket } from 'node:net'
 import type { SocketAddress } from '../../core/index.ts'
 import type { EngineHooks } from '../backend.ts'
 import { Blocks } from '../blocks.ts'
@@ -18,6 +18,9 @@ const READ_BYTES = 64 * 1024
 
 /** Owns a connection until accepted() has answered, and one that it turned away. */
 const NOBODY: ConnectionHandler = { opened() {}, received() {}, ended() {}, drained() {}, closed() {} }
+
+/** Names are resolved elsewhere; here Node would hand them to a thread. */
+const refuseNames: LookupFunction = (name, _options, callback) => callback(new Error(`"${name}" is not an IP address`), '', 0)
 
 /** The engine over node:net: its listeners, its connections and their end. */
 export class PortableEngine implements Engine {
@@ -102,7 +105,10 @@ export class PortableEngine implements Engine {
   /** A listener's socket becomes a connection, or is reset: nobody wants it, or there are too many. */
   accept(socket: Socket, local: SocketAddress, accepted: Accepted): void {
     const remote = peerAddress(socket, local.family)
-    if (remote === undefined || this.#isClosing || this.#connections.size >= this.options.maxConnections) return drop(socket)
+    if (remote === undefined || this.#isClosing || this.#connections.size >= this.options.maxConnections) {
+      drop(socket)
+      return
+    }
     const isBoundToOne = local.family === 'unix' || (local.host !== '0.0.0.0' && local.host !== '::')
     const connection = new PortableConnection(this, NOBODY, remote, isBoundToOne ? local : null, true)
     this.#connections.add(connection)
@@ -143,10 +149,11 @@ export class PortableEngine implements Engine {
         socket = createConnection({ path: socketPath(address.path), allowHalfOpen: true, onread })
       } else {
         const { host, port, family } = address
+        if (host.includes(':') !== (family === 6)) throw new RangeError(`${host} is not an address of IPv${family}`)
         const source = options.source === undefined || options.source.family === 'unix' ? undefined : options.source
         // Port 0 as a source lets the kernel choose, which is what node:net does when there is none.
         const from = source === undefined ? {} : { localAddress: source.host, localPort: source.port === 0 ? undefined : source.port }
-        socket = createConnection({ host, port, family, ...from, allowHalfOpen: true, noDelay: true, onread })
+        socket = createConnection({ host, port, family, ...from, lookup: refuseNames, allowHalfOpen: true, noDelay: true, onread })
       }
     } catch (error) {
       const reason: CloseReason = closeReason((error as NodeJS.ErrnoException).code ?? '')

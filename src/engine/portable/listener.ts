@@ -19,6 +19,8 @@ export class PortableListener implements Listener {
   readonly #server: Server
   readonly #parked: Socket[] = []
   #address: SocketAddress
+  #arrivals = 0
+  #drainable = DEFAULT_BACKLOG
   #isPaused = false
   #isClosing = false
 
@@ -37,6 +39,8 @@ export class PortableListener implements Listener {
   bind(options: ListenOptions): Promise<void> {
     const server = this.#server
     const asked = this.#address
+    const backlog = options.backlog ?? DEFAULT_BACKLOG
+    this.#drainable = backlog
     return new Promise((resolve, reject) => {
       server.once('error', (error: NodeJS.ErrnoException) => reject(listenError(asked, error.code ?? error.message, error)))
       const bound = () => {
@@ -46,7 +50,6 @@ export class PortableListener implements Listener {
         this.#address = boundAddress(asked, server.address())
         resolve()
       }
-      const backlog = options.backlog ?? DEFAULT_BACKLOG
       if (asked.family === 'unix') server.listen({ path: socketPath(asked.path), backlog }, bound)
       else {
         const { host, port } = asked
@@ -67,13 +70,12 @@ export class PortableListener implements Listener {
     this.resumeSoon()
   }
 
-  /** libuv closes at once what waits in the kernel's queue; two turns later one whole poll has accepted it. */
   close(): void {
     if (this.#isClosing) return
     this.#isClosing = true
     this.#isPaused = false
-    setImmediate(() => setImmediate(() => this.closeNow()))
     this.resumeSoon()
+    this.#closeWhenQuiet(this.#arrivals, 0)
   }
 
   closeNow(): Promise<void> {
@@ -93,6 +95,22 @@ export class PortableListener implements Listener {
     return this.#isPaused || !this.#engine.isRunning
   }
 
+  /**
+   * Closing the server drops what waits in the kernel's queue, and libuv accepts one connection a turn: so it is closed when two
+   * turns have brought none, or when a whole queue has come since.
+   */
+  #closeWhenQuiet(arrivals: number, quietTurns: number): void {
+    if (quietTurns === 2 || this.#drainable <= 0) {
+      void this.closeNow()
+      return
+    }
+    setImmediate(() => {
+      const isQuiet = this.#arrivals === arrivals
+      this.#drainable -= this.#arrivals - arrivals
+      this.#closeWhenQuiet(this.#arrivals, isQuiet ? quietTurns + 1 : 0)
+    })
+  }
+
   #takeParked(): void {
     if (this.#isHeld) return
     for (const socket of this.#parked.splice(0)) {
@@ -102,6 +120,7 @@ export class PortableListener implements Listener {
   }
 
   #arrived(socket: Socket): void {
+    this.#arrivals++
     if (!this.#isHeld) this.#engine.accept(socket, this.#address, this.#accepted)
     else if (this.#parked.length < PARKED_LIMIT) {
       socket.on('error', () => {})

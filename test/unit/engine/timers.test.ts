@@ -10,7 +10,7 @@ const REVOLUTION_MS = 4096 * TICK_MS
 class Journal implements TimerTarget {
   readonly fired: { timer: Timer; atMs: number }[] = []
   readonly #clock: FakeClock
-  then: (timer: Timer) => void = () => {}
+  next: (timer: Timer) => void = () => {}
 
   constructor(clock: FakeClock) {
     this.#clock = clock
@@ -18,7 +18,7 @@ class Journal implements TimerTarget {
 
   expired(timer: Timer): void {
     this.fired.push({ timer, atMs: this.#clock.now() })
-    this.then(timer)
+    this.next(timer)
   }
 }
 
@@ -121,7 +121,7 @@ describe('the timer wheel', () => {
   it('lets a timer arm itself again while it fires', () => {
     const { clock, wheel, journal, timer } = setUp()
     const one = timer()
-    journal.then = (timer) => journal.fired.length < 5 && wheel.arm(timer, 0)
+    journal.next = (timer) => journal.fired.length < 5 && wheel.arm(timer, 0)
     wheel.arm(one, 20)
     run(clock, wheel, 1000)
     assert.equal(journal.fired.length, 5)
@@ -131,7 +131,7 @@ describe('the timer wheel', () => {
     const { clock, wheel, journal, timer } = setUp()
     const [first, second, third] = [timer(), timer(), timer()]
     for (const each of [first, second, third]) wheel.arm(each, 100)
-    journal.then = (fired) => {
+    journal.next = (fired) => {
       if (journal.fired.length > 1) return
       const [disarmed, renewed] = [first, second, third].filter((each) => each !== fired)
       wheel.disarm(disarmed)
@@ -146,7 +146,7 @@ describe('the timer wheel', () => {
   it('goes on with the other timers when a target throws', () => {
     const { clock, wheel, journal, timer, errors } = setUp()
     const error = new Error('from expired()')
-    journal.then = () => {
+    journal.next = () => {
       if (journal.fired.length === 1) throw error
     }
     for (let i = 0; i < 3; i++) wheel.arm(timer(), 100)

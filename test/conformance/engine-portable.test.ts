@@ -1,0 +1,3 @@
+import { engineSuite } from './engine.ts'
+
+engineSuite({ kind: 'portable' })
