@@ -26,8 +26,20 @@ struct control {
   int32_t unused[11];
 };
 
+struct mapping {
+  void *memory;
+  size_t length;
+};
+
+enum { RINGS, SQES, SHARED, MAPPINGS };
+
+/*
+ * Lives until its JavaScript object and the ArrayBuffers over its mappings are all gone, in whichever order that happens:
+ * `references` counts them.
+ */
 struct ring {
-  napi_env env;
+  int references;
+  struct mapping mappings[MAPPINGS];
   uv_loop_t *loop;
   int fd;
   int enter_fd;
@@ -91,11 +103,25 @@ static void close_with_environment(void *data) {
   close_ring(ring);
 }
 
-static void free_ring(napi_env env, void *data, void *hint) {
+static void drop_reference(struct ring *ring) {
+  if (--ring->references > 0) return;
+  for (int i = 0; i < MAPPINGS; i++) {
+    if (ring->mappings[i].memory != NULL) munmap(ring->mappings[i].memory, ring->mappings[i].length);
+  }
+  free(ring);
+}
+
+static void mapping_collected(napi_env env, void *memory, void *ring) {
+  (void)env;
+  (void)memory;
+  drop_reference(ring);
+}
+
+static void object_collected(napi_env env, void *ring, void *hint) {
   (void)hint;
-  napi_remove_env_cleanup_hook(env, close_with_environment, data);
-  close_ring(data);
-  free(data);
+  napi_remove_env_cleanup_hook(env, close_with_environment, ring);
+  close_ring(ring);
+  drop_reference(ring);
 }
 
 static struct ring *this_ring(napi_env env, napi_callback_info info, napi_value *argument, size_t count) {
@@ -196,26 +222,47 @@ static void describe(napi_env env, napi_value object, const struct io_uring_para
   set_int(env, object, "cqesAt", params->cq_off.cqes);
 }
 
-static napi_value make_ring_object(napi_env env, struct ring *ring, const struct io_uring_params *params) {
+static int keep_mapping(struct ring *ring, int which, void *memory, size_t length) {
+  if (memory == MAP_FAILED) return 0;
+  ring->mappings[which] = (struct mapping){.memory = memory, .length = length};
+  return 1;
+}
+
+static int map_ring(struct ring *ring, const struct io_uring_params *params) {
   const size_t length = ring_length(params), sqe_length = params->sq_entries * sizeof(struct io_uring_sqe);
   const size_t shared_length = sizeof(struct control) + ring->descriptor_count * sizeof(int32_t);
-  char *rings = map_shared(ring->fd, length, IORING_OFF_SQ_RING);
-  void *sqes = map_shared(ring->fd, sqe_length, IORING_OFF_SQES);
-  void *shared = mmap(NULL, shared_length, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-  if (rings == MAP_FAILED || sqes == MAP_FAILED || shared == MAP_FAILED) return NULL;
-  ring->control = shared;
+  const int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE;
+  if (!keep_mapping(ring, RINGS, map_shared(ring->fd, length, IORING_OFF_SQ_RING), length) ||
+      !keep_mapping(ring, SQES, map_shared(ring->fd, sqe_length, IORING_OFF_SQES), sqe_length) ||
+      !keep_mapping(ring, SHARED, mmap(NULL, shared_length, PROT_READ | PROT_WRITE, flags, -1, 0), shared_length)) {
+    return 0;
+  }
+  char *rings = ring->mappings[RINGS].memory;
+  ring->control = ring->mappings[SHARED].memory;
   ring->descriptors = (int32_t *)(ring->control + 1);
   ring->cq_head = (uint32_t *)(rings + params->cq_off.head);
   ring->cq_tail = (uint32_t *)(rings + params->cq_off.tail);
   ring->cqes = (struct io_uring_cqe *)(rings + params->cq_off.cqes);
   ring->cq_mask = params->cq_entries - 1;
   read_clocks(ring->control);
+  return 1;
+}
+
+static void set_mapping(napi_env env, napi_value object, const char *name, struct ring *ring, int which) {
+  napi_value buffer = NULL;
+  struct mapping *mapping = &ring->mappings[which];
+  if (napi_create_external_arraybuffer(env, mapping->memory, mapping->length, mapping_collected, ring, &buffer) != napi_ok) return;
+  ring->references++;
+  set_property(env, object, name, buffer);
+}
+
+static napi_value make_ring_object(napi_env env, struct ring *ring, const struct io_uring_params *params) {
   napi_value object = NULL;
   napi_create_object(env, &object);
   describe(env, object, params);
-  set_property(env, object, "rings", make_mapping(env, rings, length));
-  set_property(env, object, "sqes", make_mapping(env, sqes, sqe_length));
-  set_property(env, object, "shared", make_mapping(env, shared, shared_length));
+  set_mapping(env, object, "rings", ring, RINGS);
+  set_mapping(env, object, "sqes", ring, SQES);
+  set_mapping(env, object, "shared", ring, SHARED);
   set_int(env, object, "libuvDescriptor", (uint32_t)uv_backend_fd(ring->loop));
   add_method(env, object, "enter", enter, ring);
   add_method(env, object, "registerBuffers", register_buffers, ring);
@@ -232,27 +279,22 @@ static napi_value create_ring(napi_env env, napi_callback_info info) {
   };
   struct ring *ring = calloc(1, sizeof *ring);
   if (ring == NULL) return make_int(env, -ENOMEM);
-  ring->env = env;
+  ring->references = 1;
   ring->descriptor_count = (uint32_t)read_int(env, argument[3]);
   ring->accept_kind = (uint8_t)read_int(env, argument[4]);
   ring->fd = (int)syscall(SYS_io_uring_setup, read_int(env, argument[0]), &params);
-  if (ring->fd < 0) {
-    const int error = errno;
-    free(ring);
-    return make_int(env, -error);
-  }
+  const int error = ring->fd < 0 ? errno : 0;
   ring->enter_fd = ring->fd;
   napi_get_uv_event_loop(env, &ring->loop);
-  napi_value object = make_ring_object(env, ring, &params);
-  if (object == NULL) {
+  if (error != 0 || !map_ring(ring, &params)) {
     close_ring(ring);
-    free(ring);
-    return make_int(env, -ENOMEM);
+    drop_reference(ring);
+    return make_int(env, error != 0 ? -error : -ENOMEM);
   }
   register_own_descriptor(ring);
-  /* Last, so that it runs before the mappings above are unmapped. */
+  napi_value object = make_ring_object(env, ring, &params);
   napi_add_env_cleanup_hook(env, close_with_environment, ring);
-  napi_add_finalizer(env, object, ring, free_ring, NULL, NULL);
+  napi_add_finalizer(env, object, ring, object_collected, NULL, NULL);
   return object;
 }
 

@@ -16,10 +16,10 @@ const RETRY_MS = 100
 /** Takes the events of a connection that was turned away. */
 const NOBODY: ConnectionHandler = { opened() {}, received() {}, ended() {}, drained() {}, closed() {} }
 
-/** One listening socket. The kernel accepts for it (multishot) as long as there is room for connections. */
+/** One listening socket. The kernel accepts for it (multishot); what is beyond maxConnections is reset. */
 export class RingListener implements Listener {
   readonly address: SocketAddress
-  /** Times that a connection could not be accepted for want of a descriptor or memory. */
+  /** Connections that were turned away, or could not be accepted, for want of a slot, a descriptor or memory. */
   failures = 0
   readonly #loop: Loop
   readonly #accepted: Accepted
@@ -68,11 +68,6 @@ export class RingListener implements Listener {
     this.close()
   }
 
-  /** The engine was full and is no longer. */
-  roomAgain(): void {
-    this.#update()
-  }
-
   /** The pause after a failure is over. */
   expired(): void {
     this.#update()
@@ -91,7 +86,7 @@ export class RingListener implements Listener {
   }
 
   #update(): void {
-    const isWanted = !this.#isPaused && !this.#isClosing && !this.#loop.isFull && !this.#retry.isArmed
+    const isWanted = !this.#isPaused && !this.#isClosing && !this.#retry.isArmed
     if (isWanted && !this.#isAccepting) {
       this.#isAccepting = true
       this.#loop.ring.accept(this.#fd, this.#slot, this.#generation)

@@ -115,13 +115,9 @@ export class Loop implements CompletionSink {
     return this.#generation
   }
 
-  get isFull(): boolean {
-    return this.#openCount >= this.options.maxConnections
-  }
-
   /** A free slot, or -1 at the limit. occupy() must follow. */
   nextSlot(): number {
-    if (this.isFull) return -1
+    if (this.#openCount >= this.options.maxConnections) return -1
     const free = this.#freeSlots.pop()
     if (free !== undefined) return free
     this.#connections.push(null)
@@ -142,11 +138,9 @@ export class Loop implements CompletionSink {
   release(connection: RingConnection): void {
     const slot = connection.slot
     if (slot === -1) return
-    const wasFull = this.isFull
     this.#openCount--
     this.#connections[slot] = null
     this.#freeSlots.push(slot)
-    if (wasFull) for (const listener of this.#listeners) listener?.roomAgain()
   }
 
   addListener(listener: RingListener, fd: number): number {
