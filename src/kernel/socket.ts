@@ -16,6 +16,7 @@ const IPV6_V6ONLY = 26
 const IPPROTO_IP = 0
 const IP_BIND_ADDRESS_NO_PORT = 24
 const SHUT_WR = 1
+const EINVAL = 22
 
 /** Room for any struct sockaddr. */
 export const SOCKET_ADDRESS_BYTES = 128
@@ -25,6 +26,7 @@ const scratch = new Uint8Array(SOCKET_ADDRESS_BYTES)
 /** Writes a struct sockaddr; returns its length or -errno. */
 export function packAddress(target: Uint8Array, address: SocketAddress): number {
   if (address.family === 'unix') return native().packPath(target, address.path)
+  if (!Number.isInteger(address.port) || address.port < 0 || address.port > 65535) return -EINVAL
   return native().packAddress(target, address.family, address.host, address.port)
 }
 
