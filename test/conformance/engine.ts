@@ -1,14 +1,16 @@
 import { describe } from 'node:test'
 import type { Backend } from '../support/engine.ts'
+import { backpressure } from './engine-backpressure.ts'
 import { connecting } from './engine-connect.ts'
 import { listening } from './engine-listen.ts'
 import { listeners } from './engine-listeners.ts'
+import { streaming } from './engine-stream.ts'
 
 const TIMEOUT_MS = 60_000
 
 /** What every engine must do: the sentences of src/engine/engine.ts and connection.ts, one topic each, against peers of node:net. */
 export function engineSuite(backend: Backend): void {
-  const topics = { listening, listeners, connecting }
+  const topics = { listening, listeners, connecting, streaming, backpressure }
   for (const [name, topic] of Object.entries(topics)) {
     describe(`${backend.kind} engine: ${name}`, { timeout: TIMEOUT_MS }, () => topic(backend))
   }
