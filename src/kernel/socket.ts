@@ -89,13 +89,16 @@ function streamSocket(address: SocketAddress): number {
   return fd
 }
 
-export function localAddress(fd: number): SocketAddress {
-  return unpackAddress(scratch, checked('getsockname', native().localAddress(fd, scratch)))
+/** The address that a socket is bound to, or undefined when the descriptor has none (any more). */
+export function localAddress(fd: number): SocketAddress | undefined {
+  const length = native().localAddress(fd, scratch)
+  return length < 0 ? undefined : unpackAddress(scratch, length)
 }
 
-/** Throws SYSTEM_CALL_FAILED (ENOTCONN) when the peer has reset the connection before it was asked for. */
-export function peerAddress(fd: number): SocketAddress {
-  return unpackAddress(scratch, checked('getpeername', native().peerAddress(fd, scratch)))
+/** The address of the other side, or undefined when it cannot be asked for: the peer has reset the connection. */
+export function peerAddress(fd: number): SocketAddress | undefined {
+  const length = native().peerAddress(fd, scratch)
+  return length < 0 ? undefined : unpackAddress(scratch, length)
 }
 
 /** Sends FIN; returns 0 or -errno. */

@@ -5,7 +5,6 @@ import { closeReason } from '../failures.ts'
 import type { Timer } from '../timers.ts'
 import type { Loop } from './loop.ts'
 import { CQE_BUFFER, CQE_BUFFER_SHIFT, CQE_MORE, ERRNO, KIND } from './operations.ts'
-import { MAX_IOVECS } from './ring.ts'
 import { SendQueue } from './send-queue.ts'
 
 /*
@@ -18,11 +17,19 @@ const FLUSHING = 2
 const DYING = 3
 const CLOSED = 4
 
+/** An address that can no longer be asked for. */
+const UNKNOWN: SocketAddress = { family: 4, host: '0.0.0.0', port: 0 }
+
+/** The handler's methods, for #tell(). */
+const OPENED = 0
+const RECEIVED = 1
+const ENDED = 2
+const DRAINED = 3
+
 /** One socket as a Connection. Its operations in flight are: at most one receive (multishot), one send, one connect. */
 export class RingConnection implements Connection {
   handler: ConnectionHandler
   receivedBytes = 0
-  sentBytes = 0
   isCongested = false
   /** -1 when there was no room for it. */
   readonly slot: number
@@ -35,10 +42,6 @@ export class RingConnection implements Connection {
   #isReceiving = false
   #isCancelling = false
   #isStarved = false
-  /** Bytes of the send in flight, or 0. */
-  #inFlight = 0
-  /** The kernel took less than it was given: wait for room before the next send. */
-  #isSlow = false
   /** A send failed; what the peer sent before is still to be received. */
   #isBroken = false
   #isPaused = false
@@ -63,12 +66,12 @@ export class RingConnection implements Connection {
   }
 
   get remote(): SocketAddress {
-    return (this.#remote ??= addressOf(this.#fd, peerAddress))
+    return (this.#remote ??= peerAddress(this.#fd) ?? UNKNOWN)
   }
 
   get local(): SocketAddress {
-    if (this.#local !== null || this.#state === CONNECTING) return this.#local ?? addressOf(-1, localAddress)
-    return (this.#local = addressOf(this.#fd, localAddress))
+    if (this.#state === CONNECTING) return UNKNOWN
+    return (this.#local ??= localAddress(this.#fd) ?? UNKNOWN)
   }
 
   get isOpen(): boolean {
@@ -77,6 +80,10 @@ export class RingConnection implements Connection {
 
   get queuedBytes(): number {
     return this.#queue.bytes
+  }
+
+  get sentBytes(): number {
+    return this.#queue.sentBytes
   }
 
   reserve(length: number): number {
@@ -93,7 +100,7 @@ export class RingConnection implements Connection {
 
   send(start: number, end: number): void {
     if (start >= end || !this.#maySend()) return
-    this.#queued(this.#queue.append(start, end, this.#isSlow))
+    this.#queued(this.#queue.append(start, end))
   }
 
   end(): void {
@@ -161,10 +168,7 @@ export class RingConnection implements Connection {
   flush(): void {
     this.#isDirty = false
     if (this.#state === OPEN || this.#state === FLUSHING) {
-      if (this.#inFlight === 0) {
-        if (this.#queue.head !== -1) this.#submitSend()
-        else if (this.#isEnding || this.#state === FLUSHING) this.#flushed()
-      }
+      if (this.#queue.inFlight === 0) this.#flushQueue()
       this.#armReceive()
     }
     if (this.#state === DYING && !this.#isBusy()) this.#finish()
@@ -176,14 +180,12 @@ export class RingConnection implements Connection {
     const timer = this.#connectTimer
     this.#connectTimer = null
     if (timer !== null) this.#loop.timers.disarm(timer)
-    if (this.#state === DYING) return this.#touch()
-    if (result < 0) return this.#die(closeReason(errnoName(result)))
-    this.#state = OPEN
-    this.#touch()
-    try {
-      this.handler.opened(this)
-    } catch (error) {
-      this.#threw(error)
+    if (this.#state === DYING) this.#touch()
+    else if (result < 0) this.#die(closeReason(errnoName(result)))
+    else {
+      this.#state = OPEN
+      this.#touch()
+      this.#tell(OPENED)
     }
   }
 
@@ -199,18 +201,19 @@ export class RingConnection implements Connection {
   }
 
   onSent(result: number): void {
-    const wanted = this.#inFlight
-    this.#inFlight = 0
+    const queue = this.#queue
+    queue.taken(Math.max(0, result))
     if (this.#state === DYING) {
-      this.#queue.clear()
-      return this.#touch()
+      queue.clear()
+      this.#touch()
+    } else if (result < 0) this.#sendFailed(result)
+    else {
+      if (!queue.isEmpty || this.#isEnding || this.#state === FLUSHING) this.#touch()
+      if (this.isCongested && queue.bytes <= this.#loop.options.lowWaterBytes && this.#state === OPEN) {
+        this.isCongested = false
+        this.#tell(DRAINED)
+      }
     }
-    if (result < 0) return this.#sendFailed(result)
-    this.sentBytes += result
-    this.#queue.consume(result)
-    this.#isSlow = result < wanted
-    if (this.#queue.head !== -1 || this.#isEnding || this.#state === FLUSHING) this.#touch()
-    if (this.isCongested && this.#queue.bytes <= this.#loop.options.lowWaterBytes && this.#state === OPEN) this.#drained()
   }
 
   // Inner steps.
@@ -220,92 +223,47 @@ export class RingConnection implements Connection {
     const start = buffers.consume(buffer)
     this.receivedBytes += length
     // After close() what arrives is dropped: unread bytes would turn the FIN into an RST.
-    if (this.#state === OPEN) {
-      try {
-        this.handler.received(this, start, start + length)
-      } catch (error) {
-        this.#threw(error)
-      }
-    }
+    if (this.#state === OPEN) this.#tell(RECEIVED, start, start + length)
     buffers.renew(buffer)
   }
 
   /** No further bytes come from this receive: FIN, an error, or a reason to submit it again. */
   #receiveEnded(result: number): void {
-    switch (result) {
-      case 0:
-        return this.#finReceived()
-      case ERRNO.ENOBUFS:
-        this.#isStarved = true
-        return this.#loop.starve(this)
-      case ERRNO.ECANCELED:
-      case ERRNO.EINTR:
-      case ERRNO.EAGAIN:
-        return
-      default:
-        this.#die(closeReason(errnoName(result)))
-    }
+    if (result === 0) this.#finReceived()
+    else if (this.#isBroken) this.#die('reset')
+    else if (result === ERRNO.ENOBUFS) {
+      this.#isStarved = true
+      this.#loop.starve(this)
+    } else if (result !== ERRNO.ECANCELED && result !== ERRNO.EINTR && result !== ERRNO.EAGAIN) this.#die(closeReason(errnoName(result)))
   }
 
   #finReceived(): void {
     this.#peerEnded = true
-    if (this.#isBroken) return this.#die('reset')
+    if (this.#isBroken) this.#die('reset')
     if (this.#state !== OPEN) return
-    try {
-      this.handler.ended(this)
-    } catch (error) {
-      this.#threw(error)
-    }
+    this.#tell(ENDED)
     if (this.#hasEnded && this.#state === OPEN) this.#die('done')
   }
 
   /** The peer may have answered and gone before it read everything: receive the rest, the end of which is certain. */
   #sendFailed(result: number): void {
-    if (result === ERRNO.EINTR || result === ERRNO.EAGAIN) return this.#touch()
     const reason = closeReason(errnoName(result))
-    if (reason !== 'reset' || !this.#isReceiving || this.#isCancelling || this.#state !== OPEN) return this.#die(reason)
-    this.#isBroken = true
-    this.#queue.clear()
+    if (result === ERRNO.EINTR || result === ERRNO.EAGAIN) this.#touch()
+    else if (reason === 'reset' && this.#isReceiving && !this.#isCancelling && this.#state === OPEN) {
+      this.#isBroken = true
+      this.#queue.clear()
+    } else this.#die(reason)
   }
 
-  #drained(): void {
-    this.isCongested = false
-    try {
-      this.handler.drained(this)
-    } catch (error) {
-      this.#threw(error)
+  #flushQueue(): void {
+    const { ring, low } = this.#loop
+    if (!this.#queue.isEmpty) this.#queue.submit(ring, this.#fd, low, this.slot, this.generation)
+    else if (this.#state === FLUSHING) this.#die('done')
+    else if (this.#isEnding && !this.#hasEnded) {
+      this.#hasEnded = true
+      shutdownWrite(this.#fd)
+      if (this.#peerEnded) this.#die('done')
     }
-  }
-
-  #submitSend(): void {
-    const { ring, low, slices } = this.#loop
-    const { records } = slices
-    let at = this.#queue.head
-    const length = records[at + 1] - records[at]
-    if (records[at + 2] === -1) {
-      this.#inFlight = length
-      ring.send(this.#fd, (low + records[at]) | 0, length, this.#isSlow, this.slot, this.generation)
-      return
-    }
-    const aside = ring.nextAside()
-    let total = 0
-    let count = 0
-    for (; at !== -1 && count < MAX_IOVECS; at = records[at + 2]) {
-      const run = records[at + 1] - records[at]
-      ring.setIovec(aside, count++, (low + records[at]) | 0, run)
-      total += run
-    }
-    this.#inFlight = total
-    ring.sendMessage(this.#fd, aside, count, this.#isSlow, this.slot, this.generation)
-  }
-
-  /** The queue is empty: an end() or close() that waited for it can go. */
-  #flushed(): void {
-    if (this.#state === FLUSHING) return this.#die('done')
-    if (this.#hasEnded) return
-    this.#hasEnded = true
-    shutdownWrite(this.#fd)
-    if (this.#peerEnded) this.#die('done')
   }
 
   /** Receiving goes on while flushing, so that nothing stays unread. */
@@ -326,9 +284,9 @@ export class RingConnection implements Connection {
   }
 
   #queued(hasRoom: boolean): void {
-    if (!hasRoom) return this.#die('overload')
     if (this.#queue.bytes > this.#loop.options.highWaterBytes) this.isCongested = true
-    this.#touch()
+    if (hasRoom) this.#touch()
+    else this.#die('overload')
   }
 
   #touch(): void {
@@ -337,13 +295,20 @@ export class RingConnection implements Connection {
     this.#loop.touch(this)
   }
 
-  #threw(error: unknown): void {
-    this.#loop.report(error)
-    this.fail('failed')
+  #tell(event: number, start = 0, end = 0): void {
+    try {
+      if (event === RECEIVED) this.handler.received(this, start, end)
+      else if (event === OPENED) this.handler.opened(this)
+      else if (event === ENDED) this.handler.ended(this)
+      else this.handler.drained(this)
+    } catch (error) {
+      this.#loop.report(error)
+      this.fail('failed')
+    }
   }
 
   #isBusy(): boolean {
-    return this.#isReceiving || this.#inFlight !== 0 || this.#connectTimer !== null
+    return this.#isReceiving || this.#queue.inFlight !== 0 || this.#connectTimer !== null
   }
 
   /** Cancels what is in flight and closes the descriptor. Nothing reaches the handler any more but closed(). */
@@ -352,7 +317,7 @@ export class RingConnection implements Connection {
     this.#reason = reason
     this.#state = DYING
     if (this.#isReceiving && !this.#isCancelling) ring.cancel(KIND.RECEIVE, this.slot, this.generation)
-    if (this.#inFlight !== 0) ring.cancel(KIND.SEND, this.slot, this.generation)
+    if (this.#queue.inFlight !== 0) ring.cancel(KIND.SEND, this.slot, this.generation)
     else this.#queue.clear()
     if (this.#connectTimer !== null) {
       timers.disarm(this.#connectTimer)
@@ -374,14 +339,5 @@ export class RingConnection implements Connection {
     } catch (error) {
       this.#loop.report(error)
     }
-  }
-}
-
-/** An address that can no longer be asked for is all zeros. */
-function addressOf(fd: number, ask: (fd: number) => SocketAddress): SocketAddress {
-  try {
-    return fd === -1 ? { family: 4, host: '0.0.0.0', port: 0 } : ask(fd)
-  } catch {
-    return { family: 4, host: '0.0.0.0', port: 0 }
   }
 }

@@ -43,7 +43,7 @@ export class RingEngine implements Engine {
     if (this.#closed !== null) throw new EvenerError('LISTEN_FAILED', `cannot listen on ${formatAddress(address)}: the engine is closed`)
     const fd = listenSocket({ address, backlog, reusePort })
     if (fd < 0) throw listenError(address, errnoName(fd))
-    const bound = address.family === 'unix' ? address : localAddress(fd)
+    const bound = localAddress(fd) ?? address
     return new RingListener(this.#loop, fd, bound, accepted)
   }
 

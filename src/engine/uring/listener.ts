@@ -106,14 +106,16 @@ export class RingListener implements Listener {
     }
     const connection = new RingConnection(this.#loop, fd, slot, NOBODY, null, true)
     this.#loop.occupy(connection, fd)
+    let handler: ConnectionHandler | undefined
     try {
-      const handler = this.#accepted(connection)
-      if (handler === undefined) return connection.reset()
-      connection.handler = handler
-      connection.begin()
+      handler = this.#accepted(connection)
     } catch (error) {
       this.#loop.report(error)
-      connection.reset()
+    }
+    if (handler === undefined) connection.reset()
+    else {
+      connection.handler = handler
+      connection.begin()
     }
   }
 

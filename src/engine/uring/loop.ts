@@ -178,8 +178,8 @@ export class Loop implements CompletionSink {
   complete(kind: number, slot: number, generation: number, result: number, flags: number): void {
     if (kind <= KIND.CONNECT) {
       const connection = kind === KIND.NONE ? null : this.#connections[slot]
-      if (connection === null || connection.generation !== generation) return this.#stale(kind, flags)
-      if (kind === KIND.RECEIVE) connection.onReceived(result, flags)
+      if (connection === null || connection.generation !== generation) this.#stale(kind, flags)
+      else if (kind === KIND.RECEIVE) connection.onReceived(result, flags)
       else if (kind === KIND.SEND) connection.onSent(result)
       else connection.onConnected(result)
     } else if (kind === KIND.ACCEPT) {
@@ -222,7 +222,10 @@ export class Loop implements CompletionSink {
         this.#settle()
         runTicks()
       } while (this.#dirtyCount > 0)
-      if (this.#onIdle !== null && this.#isIdle()) return this.#finish(this.#onIdle)
+      if (this.#onIdle !== null && this.#isIdle()) {
+        this.#finish(this.#onIdle)
+        return
+      }
       if (this.#isLibuvReady) {
         this.#isLibuvReady = false
         if (ring.pending > 0) ring.enter(0, 0)

@@ -1,5 +1,6 @@
 import type { Blocks } from '../blocks.ts'
 import type { BumpBlock } from './bump-block.ts'
+import { MAX_IOVECS, type Ring } from './ring.ts'
 import type { Slices } from './slices.ts'
 
 /** Up to this length a copy behind what is queued is cheaper than one more slice in the system call. */
@@ -14,12 +15,22 @@ const SLOW_COPY_BYTES = 8192
  *   head ──▶ start, end ──▶ start, end ──▶ ... ◀── tail
  */
 export class SendQueue {
-  head = -1
+  /** Bytes that the kernel has not taken, and bytes that it has taken. */
   bytes = 0
+  sentBytes = 0
+  /** Length of the send in flight, or 0. */
+  inFlight = 0
   readonly #slices: Slices
   readonly #blocks: Blocks
   readonly #bump: BumpBlock
+  #head = -1
   #tail = -1
+  /** The kernel took less than it was given: it is to wait for room before it tries the next send. */
+  #isSlow = false
+
+  get isEmpty(): boolean {
+    return this.#head === -1
+  }
 
   constructor(slices: Slices, blocks: Blocks, bump: BumpBlock) {
     this.#slices = slices
@@ -28,9 +39,9 @@ export class SendQueue {
   }
 
   /** Queues bytes of a room: short ones behind others are copied, all else is held where it is. False when there is no memory. */
-  append(start: number, end: number, isSlow: boolean): boolean {
+  append(start: number, end: number): boolean {
     const length = end - start
-    if (this.head === -1 || length > (isSlow ? SLOW_COPY_BYTES : COPY_BYTES)) return this.push(start, end)
+    if (this.#head === -1 || length > (this.#isSlow ? SLOW_COPY_BYTES : COPY_BYTES)) return this.push(start, end)
     const at = this.#bump.room(length)
     if (at === -1) return this.push(start, end)
     this.#blocks.memory.copyWithin(at, start, end)
@@ -53,19 +64,44 @@ export class SendQueue {
     const at = this.#slices.allocate(start, end)
     if (at === -1) return false
     this.#blocks.hold(start)
-    if (tail === -1) this.head = at
+    if (tail === -1) this.#head = at
     else this.#slices.records[tail + 2] = at
     this.#tail = at
     this.bytes += end - start
     return true
   }
 
-  /** The kernel has taken the first `count` bytes. */
-  consume(count: number): void {
+  /** Submits one send of what is queued, at most MAX_IOVECS slices. `low` is the arena's address. */
+  submit(ring: Ring, fd: number, low: number, slot: number, generation: number): void {
     const records = this.#slices.records
+    let at = this.#head
+    const length = records[at + 1] - records[at]
+    if (records[at + 2] === -1) {
+      this.inFlight = length
+      ring.send(fd, (low + records[at]) | 0, length, this.#isSlow, slot, generation)
+      return
+    }
+    const aside = ring.nextAside()
+    let total = 0
+    let count = 0
+    for (; at !== -1 && count < MAX_IOVECS; at = records[at + 2]) {
+      const run = records[at + 1] - records[at]
+      ring.setIovec(aside, count++, (low + records[at]) | 0, run)
+      total += run
+    }
+    this.inFlight = total
+    ring.sendMessage(fd, aside, count, this.#isSlow, slot, generation)
+  }
+
+  /** The send in flight is over; the kernel has taken `count` bytes of it. */
+  taken(count: number): void {
+    this.#isSlow = count < this.inFlight
+    this.inFlight = 0
+    this.sentBytes += count
     this.bytes -= count
+    const records = this.#slices.records
     while (count > 0) {
-      const at = this.head
+      const at = this.#head
       const length = records[at + 1] - records[at]
       if (count < length) {
         records[at] += count
@@ -78,15 +114,15 @@ export class SendQueue {
 
   /** Lets everything go. Nothing may be in flight. */
   clear(): void {
-    while (this.head !== -1) this.#drop(this.head)
+    while (this.#head !== -1) this.#drop(this.#head)
     this.bytes = 0
   }
 
   #drop(at: number): void {
     const records = this.#slices.records
     this.#blocks.release(records[at])
-    this.head = records[at + 2]
-    if (this.head === -1) this.#tail = -1
+    this.#head = records[at + 2]
+    if (this.#head === -1) this.#tail = -1
     this.#slices.free(at)
   }
 }
