@@ -1,0 +1,62 @@
+/**
+ * What the access log can say of one exchange. One for each worker, filled by the proxy at the end of an exchange and read at
+ * once. Ranges are offsets into the engine's arena, start === end where there is nothing.
+ */
+export class LogRecord {
+  /** Milliseconds since the epoch. */
+  timeMs = 0
+  client: Uint8Array = new Uint8Array(0)
+  methodStart = 0
+  methodEnd = 0
+  /** The target as the client sent it. */
+  uriStart = 0
+  uriEnd = 0
+  hostStart = 0
+  hostEnd = 0
+  userAgentStart = 0
+  userAgentEnd = 0
+  refererStart = 0
+  refererEnd = 0
+  /** 0 or 1, for HTTP/1.0 and HTTP/1.1. */
+  minorVersion = 1
+  status = 0
+  /** Body bytes from and to the client. */
+  bytesIn = 0
+  bytesOut = 0
+  /** From the end of the request's head to the end of the response. */
+  durationMs = 0
+  /** To the first byte of the server's response; -1 where there was none. */
+  firstByteMs = -1
+  attempts = 0
+  /** Names out of the Plan; empty where the exchange did not get so far. */
+  listener = ''
+  route = ''
+  pool = ''
+  server = ''
+  termination = ''
+}
+
+/** What a template may say, with the sentence for the documentation. */
+export const ACCESS_LOG_VARIABLES = {
+  time: 'time of the end of the exchange, ISO 8601 with milliseconds',
+  client: "the peer's address",
+  method: 'request method',
+  uri: 'request target as received',
+  host: 'host and port that the request names',
+  version: 'HTTP version of the request, "1.1"',
+  status: 'status sent to the client; 0 if none was',
+  bytesIn: 'bytes of the request body',
+  bytesOut: 'bytes of the response body',
+  duration: 'milliseconds from the end of the request head to the end of the response',
+  firstByte: "milliseconds to the first byte of the server's response, or -",
+  attempts: 'servers tried',
+  listener: 'name of the listener',
+  route: 'id of the route, or -',
+  pool: 'name of the pool, or -',
+  server: 'name of the server that answered, or -',
+  termination: 'how the exchange ended: complete, or the reason',
+  userAgent: 'User-Agent, or -',
+  referer: 'Referer, or -',
+} as const
+
+export type AccessLogVariable = keyof typeof ACCESS_LOG_VARIABLES
