@@ -5,6 +5,8 @@ import type { WorkerPlan } from './worker-plan.ts'
 /** What the control thread hands to a worker when it starts. */
 export interface WorkerSetup {
   readonly index: number
+  /** Workers in all. */
+  readonly workers: number
   readonly engine: 'auto' | 'uring' | 'portable'
   readonly engineOptions: Partial<EngineOptions>
   /** The pool table and the metrics, shared by all. */
@@ -22,7 +24,6 @@ export type ToWorker =
   | { readonly type: 'commit'; readonly generation: number }
   | { readonly type: 'rollback'; readonly generation: number }
   | { readonly type: 'drain' }
-  | { readonly type: 'stop' }
 
 export interface WorkerFailure {
   readonly code: string

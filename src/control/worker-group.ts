@@ -25,7 +25,7 @@ interface WorkerGroupEvents {
   /** A worker cannot be kept alive. */
   lost: [index: number, reason: string]
   died: [index: number]
-  accessLog: [index: number, port: MessagePort]
+  accessLog: [port: MessagePort]
 }
 
 /**
@@ -110,7 +110,7 @@ export class WorkerGroup extends EventEmitter<WorkerGroupEvents> {
       name: `evener-worker-${member.index}`,
     })
     member.waiting = started
-    this.emit('accessLog', member.index, port1)
+    this.emit('accessLog', port1)
     member.worker.on('message', (message: FromWorker) => this.#receive(member, message))
     member.worker.on('error', (error) => this.emit('error', member.index, error instanceof Error ? (error.stack ?? error.message) : String(error)))
     member.worker.once('exit', (code) => void this.#exited(member, code))

@@ -1,72 +1,75 @@
-import { parentPort, workerData } from 'node:worker_threads'
+import { parentPort, type MessagePort, workerData } from 'node:worker_threads'
 import { EvenerError } from '../core/index.ts'
 import { createEngine } from '../engine/index.ts'
+import { AccessLogSink, MetricsTable } from '../observe/index.ts'
 import { PoolTable } from '../pool/index.ts'
-import { ProxyWorker, type PreparedSite } from '../proxy/index.ts'
-import { connectAccessLog, MetricsRegistry } from '../observe/index.ts'
+import { ExchangeLogger, NO_LOG, type PreparedSites, ProxyWorker, RowCounters } from '../proxy/index.ts'
 import type { FromWorker, ToWorker, WorkerFailure, WorkerSetup } from './messages.ts'
+import type { WorkerPlan } from './worker-plan.ts'
 
-/** Entry of a worker thread: an engine, a proxy on it, and the messages of the control thread. */
-const setup = workerData as WorkerSetup
-const port = parentPort
-if (port === null) throw new Error('worker-thread.ts is started by the control thread')
+/** A worker thread: an engine, a proxy on it, and the messages of the control thread. */
+class WorkerThread {
+  readonly #port: MessagePort
+  readonly #setup: WorkerSetup
+  readonly #worker: ProxyWorker
+  readonly #prepared = new Map<number, { readonly plan: WorkerPlan; readonly sites: PreparedSites }>()
+  #sink: AccessLogSink | null = null
 
-const say = (message: FromWorker): void => port.postMessage(message)
+  constructor(port: MessagePort, setup: WorkerSetup, worker: ProxyWorker) {
+    this.#port = port
+    this.#setup = setup
+    this.#worker = worker
+    port.on('message', (message: ToWorker) => void this.#receive(message))
+  }
 
-try {
-  await serve()
-} catch (error) {
-  say({ type: 'failed', failure: failureOf(error) })
-  process.exitCode = 1
-}
+  say(message: FromWorker): void {
+    this.#port.postMessage(message)
+  }
 
-async function serve(): Promise<void> {
-  const { engine, reason } = await createEngine(setup.engine, setup.engineOptions, {
-    onError: (error) => say({ type: 'error', message: error instanceof Error ? (error.stack ?? error.message) : String(error) }),
-  })
-  const worker = new ProxyWorker(engine, {
-    index: setup.index,
-    table: PoolTable.attach(setup.poolTable),
-    metrics: MetricsRegistry.attach(setup.metrics, setup.index),
-    accessLog: connectAccessLog(setup.accessLog),
-  })
-  const prepared = new Map<number, PreparedSite>()
-  port?.on('message', (message: ToWorker) => void handle(worker, prepared, message))
-  engine.start()
-  say({ type: 'ready', engine: engine.kind, reason })
-}
-
-async function handle(worker: ProxyWorker, prepared: Map<number, PreparedSite>, message: ToWorker): Promise<void> {
-  switch (message.type) {
-    case 'prepare':
-      try {
-        const site = await worker.prepare(message.plan.plan, message.plan.slots)
-        prepared.set(message.generation, site)
-        say({ type: 'prepared', generation: message.generation, addresses: site.addresses() })
-      } catch (error) {
-        say({ type: 'refused', generation: message.generation, failure: failureOf(error) })
+  async #receive(message: ToWorker): Promise<void> {
+    switch (message.type) {
+      case 'prepare':
+        return this.#prepare(message.generation, message.plan)
+      case 'commit':
+        this.#commit(message.generation)
+        return this.say({ type: 'committed', generation: message.generation })
+      case 'rollback': {
+        const prepared = this.#prepared.get(message.generation)
+        if (prepared !== undefined) this.#worker.sites.rollback(prepared.sites)
+        this.#prepared.delete(message.generation)
+        return this.say({ type: 'committed', generation: message.generation })
       }
-      return
-    case 'commit': {
-      const site = prepared.get(message.generation)
-      prepared.delete(message.generation)
-      if (site !== undefined) worker.commit(site)
-      say({ type: 'committed', generation: message.generation })
-      return
+      case 'drain':
+        await this.#worker.drain()
+        this.#sink?.flush()
+        return this.say({ type: 'drained' })
     }
-    case 'rollback': {
-      const site = prepared.get(message.generation)
-      prepared.delete(message.generation)
-      if (site !== undefined) worker.rollback(site)
-      say({ type: 'committed', generation: message.generation })
-      return
+  }
+
+  async #prepare(generation: number, plan: WorkerPlan): Promise<void> {
+    try {
+      const sites = await this.#worker.sites.prepare(plan.plan, plan.slots, plan.series)
+      this.#prepared.set(generation, { plan, sites })
+      this.say({ type: 'prepared', generation, addresses: this.#worker.sites.addressesOf(sites) })
+    } catch (error) {
+      this.say({ type: 'refused', generation, failure: failureOf(error) })
     }
-    case 'drain':
-      await worker.drain()
-      say({ type: 'drained' })
-      return
-    case 'stop':
-      process.exit(0)
+  }
+
+  #commit(generation: number): void {
+    const prepared = this.#prepared.get(generation)
+    if (prepared === undefined) return
+    this.#prepared.delete(generation)
+    this.#worker.sites.commit(prepared.sites)
+    const format = prepared.plan.plan.accessLog?.format
+    if (format === undefined) this.#worker.accessLog = NO_LOG
+    else if (this.#sink === null) {
+      this.#sink = new AccessLogSink(this.#setup.accessLog, format)
+      this.#worker.accessLog = new ExchangeLogger(this.#worker.engine, this.#sink)
+    } else {
+      this.#sink.reformat(format)
+      if (this.#worker.accessLog === NO_LOG) this.#worker.accessLog = new ExchangeLogger(this.#worker.engine, this.#sink)
+    }
   }
 }
 
@@ -74,3 +77,27 @@ function failureOf(error: unknown): WorkerFailure {
   if (error instanceof EvenerError) return { code: error.code, message: error.message }
   return { code: 'SYSTEM_CALL_FAILED', message: error instanceof Error ? error.message : String(error) }
 }
+
+async function serve(port: MessagePort, setup: WorkerSetup): Promise<void> {
+  const report = (error: unknown): void => {
+    port.postMessage({ type: 'error', message: error instanceof Error ? (error.stack ?? error.message) : String(error) } satisfies FromWorker)
+  }
+  try {
+    const { engine, reason } = await createEngine(setup.engine, setup.engineOptions, { report })
+    const worker = new ProxyWorker(engine, {
+      index: setup.index,
+      table: PoolTable.attach(setup.poolTable),
+      counters: new RowCounters(MetricsTable.attach(setup.metrics).row(setup.index)),
+      accessLog: NO_LOG,
+      sharesPorts: setup.workers > 1,
+    })
+    const thread = new WorkerThread(port, setup, worker)
+    engine.start()
+    thread.say({ type: 'ready', engine: engine.kind, reason })
+  } catch (error) {
+    port.postMessage({ type: 'failed', failure: failureOf(error) } satisfies FromWorker)
+  }
+}
+
+if (parentPort === null) throw new Error('worker-thread.ts is started by the control thread')
+await serve(parentPort, workerData as WorkerSetup)

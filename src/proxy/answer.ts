@@ -3,7 +3,7 @@ import { complete } from './complete.ts'
 import { PHASE, type DownstreamConnection } from './downstream.ts'
 import type { Exchange } from './exchange.ts'
 import { CRLF, literal } from './literal.ts'
-import { writeConnection } from './response-head.ts'
+import { endsConnections, writeConnection } from './response-head.ts'
 import { statusLine } from './status.ts'
 import { TERMINATIONS } from './termination.ts'
 
@@ -43,7 +43,7 @@ export function answerOptions(exchange: Exchange): void {
 /** Sends a local answer whole and ends the exchange. A request whose body has not been read ends its connection too. */
 export function answer(exchange: Exchange, local: LocalAnswer): void {
   const downstream = exchange.downstream as DownstreamConnection
-  if (!exchange.isRequestComplete || exchange.worker.isDraining) exchange.keepAlive = false
+  if (!exchange.isRequestComplete || endsConnections(exchange)) exchange.keepAlive = false
   exchange.status = local.status
   const isWritten = writeHead(exchange, downstream, local) && (exchange.request.method === METHOD.HEAD || writeBody(exchange, downstream, local.body))
   const keepAlive = exchange.keepAlive

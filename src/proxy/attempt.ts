@@ -23,7 +23,7 @@ export function attempt(exchange: Exchange): number {
   exchange.isResponseHeadRead = false
   const idle = exchange.needsFreshConnection ? null : server.takeIdle()
   exchange.isReused = idle !== null
-  const upstream = idle ?? server.connect()
+  const upstream = idle ?? server.connect((exchange.route as RouteState).timeouts.connectMs)
   exchange.upstream = upstream
   upstream.exchange = exchange
   if (idle !== null) sendRequest(exchange)

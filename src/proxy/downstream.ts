@@ -97,10 +97,14 @@ export class DownstreamConnection implements ConnectionHandler, TimerTarget {
   }
 
   drained(): void {
-    if (this.phase === PHASE.WAIT || this.phase === PHASE.BODY || this.phase === PHASE.TUNNEL) {
-      this.disarm()
-      this.exchange?.downstreamDrained()
+    if (this.phase === PHASE.HEAD) {
+      this.resumeFeeding()
+      return
     }
+    if (this.exchange === null) return
+    if (this.phase === PHASE.BODY) this.armBody()
+    else this.disarm()
+    this.exchange.downstreamDrained()
   }
 
   closed(_connection: Connection, _reason: CloseReason): void {
@@ -225,6 +229,8 @@ export class DownstreamConnection implements ConnectionHandler, TimerTarget {
       let next = at
       switch (this.phase) {
         case PHASE.HEAD:
+          // Who sends requests without reading answers waits, or its answers would fill the memory.
+          if (this.connection.isCongested) return at
           next = this.#readHead(at, end)
           break
         case PHASE.BODY:

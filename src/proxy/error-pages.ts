@@ -1,4 +1,5 @@
 import { contentTypeLine, type LocalAnswer } from './answer.ts'
+import type { ErrorPagePlan } from './config.ts'
 import { reasonPhrase } from './status.ts'
 
 const HTML_LINE = contentTypeLine('text/html; charset=utf-8')
@@ -10,11 +11,11 @@ const JSON_LINE = contentTypeLine('application/json')
  * are a closed set of constants, so the cache is bounded.
  */
 export class ErrorPages {
-  readonly #custom: ReadonlyMap<number, string>
+  readonly #custom: ReadonlyMap<number, ErrorPagePlan>
   readonly #answers = new Map<string, LocalAnswer>()
 
-  constructor(custom: ReadonlyMap<number, string>) {
-    this.#custom = custom
+  constructor(custom: readonly ErrorPagePlan[]) {
+    this.#custom = new Map(custom.map((page) => [page.status, page]))
   }
 
   page(status: number, asJson: boolean, sentence: string): LocalAnswer {
@@ -29,7 +30,8 @@ export class ErrorPages {
 
   #htmlPage(status: number, sentence: string): LocalAnswer {
     const custom = this.#custom.get(status)
-    return { status, fieldLines: HTML_LINE, body: Buffer.from(custom ?? builtInPage(status, sentence)) }
+    if (custom === undefined) return { status, fieldLines: HTML_LINE, body: Buffer.from(builtInPage(status, sentence)) }
+    return { status, fieldLines: contentTypeLine(custom.contentType), body: Buffer.from(custom.body) }
   }
 }
 

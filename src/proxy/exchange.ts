@@ -1,4 +1,4 @@
-import { BODY, BodyReader, RequestHead, ResponseHead } from '../http/index.ts'
+import { BODY, BodyReader, METHOD, RequestHead, ResponseHead } from '../http/index.ts'
 import { PickContext } from '../pool/index.ts'
 import { admit } from './admit.ts'
 import { cancelAttempt } from './attempt.ts'
@@ -101,7 +101,11 @@ export class Exchange {
 
   /** Answers with an error a request that has no usable head. */
   refuse(termination: number, status: number, sentence?: string): void {
-    if (this.headBlock === -1) this.#reset()
+    if (this.headBlock === -1) {
+      this.request.method = METHOD.OTHER
+      this.request.minorVersion = 1
+      this.#reset()
+    }
     this.keepAlive = false
     answerError(this, termination, status, sentence)
   }
@@ -166,6 +170,7 @@ export class Exchange {
 
   #reset(): void {
     this.site = (this.downstream as DownstreamConnection).listener.current
+    this.site.use.exchanges++
     this.route = null
     this.pool = null
     this.server = null

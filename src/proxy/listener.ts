@@ -12,7 +12,9 @@ export class ListenerState {
   readonly name: string
   current: ListenerSite
   connections = 0
-  readonly #sockets: Listener[] = []
+  /** No longer in the Plan: every response ends its connection. */
+  isRetired = false
+  #sockets: readonly Listener[] = []
   #isPaused = false
 
   constructor(worker: ProxyWorker, name: string, current: ListenerSite) {
@@ -21,8 +23,8 @@ export class ListenerState {
     this.current = current
   }
 
-  add(socket: Listener): void {
-    this.#sockets.push(socket)
+  replaceSockets(sockets: readonly Listener[]): void {
+    this.#sockets = sockets
   }
 
   /** Owner of a connection that was just accepted. Above the limit accepting pauses, so that clients wait in the kernel's queue. */
@@ -43,10 +45,5 @@ export class ListenerState {
     if (!this.#isPaused || this.connections >= this.current.limits.maxConnections) return
     this.#isPaused = false
     for (const socket of this.#sockets) socket.resume()
-  }
-
-  close(): void {
-    for (const socket of this.#sockets) socket.close()
-    this.#sockets.length = 0
   }
 }

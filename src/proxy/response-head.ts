@@ -28,7 +28,7 @@ export function writeResponseHead(exchange: Exchange): boolean {
   const response = exchange.response
   const route = exchange.route
   exchange.framing = framingOf(exchange)
-  if (exchange.framing === FRAMING.UNTIL_CLOSE || !exchange.isRequestComplete || exchange.worker.isDraining) exchange.keepAlive = false
+  if (exchange.framing === FRAMING.UNTIL_CLOSE || !exchange.isRequestComplete || endsConnections(exchange)) exchange.keepAlive = false
   const writer = beginHead(exchange, route === null || route.responseEdit === null ? 0 : route.responseEdit.addedBytes)
   if (writer === null) return false
   const start = writer.at
@@ -120,6 +120,11 @@ function writeUpgrade(exchange: Exchange, writer: HeadWriter): void {
   writer.literal(CONNECTION_UPGRADE)
   writer.copy(fields.valueStart(index), fields.valueEnd(index))
   writer.literal(CRLF)
+}
+
+/** The balancer drains, or a reload took the listener away. */
+export function endsConnections(exchange: Exchange): boolean {
+  return exchange.worker.isDraining || (exchange.downstream as DownstreamConnection).listener.isRetired
 }
 
 /** A body without a length is chunked for those who can read that; for HTTP/1.0 the end of the connection ends it. */

@@ -5,6 +5,8 @@ import type { LocalAnswer } from './answer.ts'
 import type { ExchangeTimeoutsPlan, ListenerLimitsPlan, ListenerTimeoutsPlan } from './config.ts'
 import type { ErrorPages } from './error-pages.ts'
 import type { Step } from './exchange.ts'
+import type { ListenerSeries } from './metrics.ts'
+import type { PlanUse } from './plan-use.ts'
 import type { PoolState } from './upstream/pool-state.ts'
 
 /** A listener's part of one Plan, compiled for this worker. Immutable. */
@@ -12,6 +14,8 @@ export interface ListenerSite {
   readonly name: string
   /** Position in the Plan, which is also its series in the metrics. */
   readonly index: number
+  readonly series: ListenerSeries
+  readonly use: PlanUse
   readonly router: Router
   readonly routes: readonly RouteState[]
   readonly headLimits: HeadLimits
@@ -41,6 +45,7 @@ export interface RouteState {
   readonly pool: PoolState | null
   readonly answer: LocalAnswer | null
   readonly redirect: RedirectTemplate | null
+  readonly redirectStatus: number
   readonly rewrite: Rewrite | null
   readonly requestEdit: HeaderEdit | null
   readonly responseEdit: HeaderEdit | null

@@ -5,6 +5,8 @@ import { DateLine } from './date.ts'
 import type { DownstreamConnection } from './downstream.ts'
 import { Exchange } from './exchange.ts'
 import { HeadWriter } from './head-writer.ts'
+import { PlanUses } from './plan-use.ts'
+import { Sites } from './sites.ts'
 import type { ExchangeLog, ProxyCounters } from './counters.ts'
 
 /** Exchanges kept for reuse; more are made under load and left to the garbage collector afterwards. */
@@ -18,6 +20,8 @@ export interface ProxyWorkerOptions {
   readonly counters: ProxyCounters
   readonly accessLog: ExchangeLog
   readonly random?: Random
+  /** Whether other workers listen on the same ports. */
+  readonly sharesPorts: boolean
 }
 
 /**
@@ -29,12 +33,17 @@ export class ProxyWorker {
   readonly index: number
   readonly table: PoolTable
   readonly counters: ProxyCounters
-  readonly accessLog: ExchangeLog
+  /** Set anew when a reload turns the access log on or off. */
+  accessLog: ExchangeLog
   readonly random: Random
   readonly headWriter: HeadWriter
   readonly maxFields = MAX_FIELDS
   /** Scratch: flags by FIELD number of the head that is being written. */
   readonly droppedFields = new Uint8Array(256)
+  readonly planUses: PlanUses
+  readonly sites: Sites
+  /** Whether other workers listen on the same ports. */
+  readonly sharesPorts: boolean
   readonly downstreams = new Set<DownstreamConnection>()
   isDraining = false
   readonly #spare: Exchange[] = []
@@ -48,6 +57,9 @@ export class ProxyWorker {
     this.counters = options.counters
     this.accessLog = options.accessLog
     this.random = options.random ?? new SeededRandom(crypto.getRandomValues(new Uint32Array(1))[0])
+    this.planUses = new PlanUses(options.table, options.index)
+    this.sites = new Sites(this)
+    this.sharesPorts = options.sharesPorts
     this.headWriter = new HeadWriter(engine.memory)
   }
 
@@ -71,6 +83,7 @@ export class ProxyWorker {
    */
   drain(): Promise<void> {
     this.isDraining = true
+    this.sites.close()
     for (const downstream of [...this.downstreams]) if (downstream.isIdle) downstream.connection.close()
     if (this.downstreams.size === 0) return Promise.resolve()
     const { promise, resolve } = Promise.withResolvers<void>()

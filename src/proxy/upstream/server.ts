@@ -1,13 +1,12 @@
-import type { SocketAddress } from '../../core/index.ts'
-import { formatAddress } from '../../core/index.ts'
+import { formatAddress, type SocketAddress } from '../../core/index.ts'
+import type { Pool } from '../../pool/index.ts'
+import { literal } from '../literal.ts'
 import type { ProxyWorker } from '../worker.ts'
 import { UpstreamConnection } from './connection.ts'
 
 export interface UpstreamServerOptions {
-  readonly index: number
   readonly name: string
   readonly address: SocketAddress
-  readonly connectTimeoutMs: number
   readonly maxIdle: number
   readonly idleTimeoutMs: number
 }
@@ -21,21 +20,20 @@ export class UpstreamServer {
   readonly address: SocketAddress
   /** What stands in Host where the client sent none. */
   readonly hostBytes: Uint8Array
-  index: number
   name: string
-  connections = 0
   /** No longer in the Plan: connections finish what they do and are not kept. */
   isRetired = false
   #options: UpstreamServerOptions
+  #pool: Pool | null = null
+  #index = -1
   readonly #idle: UpstreamConnection[] = []
 
   constructor(worker: ProxyWorker, options: UpstreamServerOptions) {
     this.worker = worker
     this.address = options.address
-    this.index = options.index
     this.name = options.name
     this.#options = options
-    this.hostBytes = Buffer.from(options.address.family === 'unix' ? 'localhost' : formatAddress(options.address))
+    this.hostBytes = literal(options.address.family === 'unix' ? 'localhost' : formatAddress(options.address))
   }
 
   get idleCount(): number {
@@ -45,9 +43,14 @@ export class UpstreamServer {
   /** Takes over the options of a new Plan in which this server still is. */
   update(options: UpstreamServerOptions): void {
     this.#options = options
-    this.index = options.index
     this.name = options.name
     while (this.#idle.length > options.maxIdle) this.#idle[0].close()
+  }
+
+  /** Whose books connections are counted in, and under which index. */
+  attach(pool: Pool, index: number): void {
+    this.#pool = pool
+    this.#index = index
   }
 
   takeIdle(): UpstreamConnection | null {
@@ -57,10 +60,10 @@ export class UpstreamServer {
     return upstream
   }
 
-  connect(): UpstreamConnection {
+  connect(timeoutMs: number): UpstreamConnection {
     const upstream = new UpstreamConnection(this)
-    this.connections++
-    upstream.connection = this.worker.engine.connect(this.address, { timeoutMs: this.#options.connectTimeoutMs }, upstream)
+    this.#pool?.connectionOpened(this.#index)
+    upstream.connection = this.worker.engine.connect(this.address, { timeoutMs }, upstream)
     return upstream
   }
 
@@ -74,7 +77,7 @@ export class UpstreamServer {
 
   /** The connection is over. */
   forget(upstream: UpstreamConnection): void {
-    this.connections--
+    this.#pool?.connectionClosed(this.#index)
     const index = upstream.idleIndex
     if (index === -1) return
     upstream.idleIndex = -1

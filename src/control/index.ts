@@ -1,0 +1,6 @@
+/**
+ * control: the composition root. It makes every other room's objects and owns each decision that is not taken per request.
+ *
+ * In: a function that loads the configuration, signals, the admin API. Out: Plans to the workers, states to the pool table.
+ */
+export { Balancer, type BalancerOptions, ConfigurationError, type LoadedConfiguration } from './balancer.ts'

@@ -1,0 +1,123 @@
+import { CidrSet } from '../core/index.ts'
+import { Pool, type SlotAssignment } from '../pool/index.ts'
+import type { PoolPlan } from '../pool/config.ts'
+import { compileHeaderEdit, compileRewrite, RedirectTemplate, Router } from '../route/index.ts'
+import { contentTypeLine, type LocalAnswer } from './answer.ts'
+import { attempt } from './attempt.ts'
+import type { ErrorPagePlan, HttpListenerPlan, HttpRoutePlan } from './config.ts'
+import { ErrorPages } from './error-pages.ts'
+import { literal } from './literal.ts'
+import type { ProxySeries } from './metrics.ts'
+import { pick } from './pick.ts'
+import { PlanUse } from './plan-use.ts'
+import { redirect } from './redirect.ts'
+import { REQUEST_DROPPED } from './request-head.ts'
+import { RESPONSE_DROPPED } from './response-head.ts'
+import { respond } from './route.ts'
+import type { ListenerSite, RouteState } from './site.ts'
+import type { PoolState } from './upstream/pool-state.ts'
+import type { UpstreamServer } from './upstream/server.ts'
+import type { ProxyWorker } from './worker.ts'
+
+/** The parts of a Plan that this room carries out. */
+export interface ProxyPlan {
+  readonly listeners: readonly HttpListenerPlan[]
+  readonly pools: readonly PoolPlan[]
+  readonly trustedProxies: ConstructorParameters<typeof CidrSet>[0]
+  readonly errorPages: readonly ErrorPagePlan[]
+}
+
+/** A Plan compiled for one worker. Nothing of it is in force yet. */
+export interface CompiledPlan {
+  readonly use: PlanUse
+  readonly sites: readonly ListenerSite[]
+  readonly pools: readonly PoolState[]
+}
+
+/** Compiles a Plan: pools first, then each listener's routes into steps. `serverOf` gives the connections to a server, old or new. */
+export function compilePlan(
+  worker: ProxyWorker,
+  plan: ProxyPlan,
+  slots: SlotAssignment,
+  series: ProxySeries,
+  serverOf: (pool: PoolPlan, index: number) => UpstreamServer,
+): CompiledPlan {
+  const use = new PlanUse(slots.generation)
+  const pools = plan.pools.map((pool, index) => ({
+    name: pool.name,
+    index,
+    pool: new Pool(definitionOf(pool), slots.pools[index], worker.table, worker.index),
+    servers: pool.servers.map((_, position) => serverOf(pool, position)),
+  }))
+  const byName = new Map(pools.map((pool) => [pool.name, pool]))
+  const trusted = new CidrSet(plan.trustedProxies)
+  const errorPages = new ErrorPages(plan.errorPages)
+  const sites = plan.listeners.map((listener, index) => compileListener(listener, index, { use, series, trusted, errorPages, byName }))
+  return { use, sites, pools }
+}
+
+interface Shared {
+  readonly use: PlanUse
+  readonly series: ProxySeries
+  readonly trusted: CidrSet
+  readonly errorPages: ErrorPages
+  readonly byName: ReadonlyMap<string, PoolState>
+}
+
+function compileListener(listener: HttpListenerPlan, index: number, shared: Shared): ListenerSite {
+  const via = (version: string): Uint8Array => literal(listener.via === undefined ? '' : `Via: ${version} ${listener.via}\r\n`)
+  const { maxLineBytes, maxHeadBytes, maxFields } = listener.limits
+  return {
+    name: listener.name,
+    index,
+    use: shared.use,
+    series: shared.series.listeners[index],
+    router: new Router(listener.routes),
+    routes: listener.routes.map((route, position) => compileRoute(route, position, shared.byName)),
+    headLimits: { maxLineBytes, maxHeadBytes, maxFields },
+    limits: listener.limits,
+    timeouts: listener.timeouts,
+    forwarded: {
+      usesForwarded: listener.forwarded === 'both' || listener.forwarded === 'forwarded',
+      usesXForwarded: listener.forwarded === 'both' || listener.forwarded === 'x-forwarded',
+    },
+    trusted: shared.trusted,
+    via: [via('1.0'), via('1.1')],
+    errorPages: shared.errorPages,
+  }
+}
+
+function compileRoute(route: HttpRoutePlan, index: number, pools: ReadonlyMap<string, PoolState>): RouteState {
+  const action = route.action
+  return {
+    id: route.id,
+    index,
+    steps: action.kind === 'pool' ? [pick, attempt] : action.kind === 'redirect' ? [redirect] : [respond],
+    pool: action.kind === 'pool' ? (pools.get(action.pool) ?? null) : null,
+    answer: action.kind === 'respond' ? fixedAnswer(action) : null,
+    redirect: action.kind === 'redirect' ? new RedirectTemplate(action.to) : null,
+    redirectStatus: action.kind === 'redirect' ? action.status : 0,
+    rewrite: route.rewrite === undefined ? null : compileRewrite(route.rewrite),
+    requestEdit: route.requestHeaders === undefined ? null : compileHeaderEdit(route.requestHeaders, REQUEST_DROPPED),
+    responseEdit: route.responseHeaders === undefined ? null : compileHeaderEdit(route.responseHeaders, RESPONSE_DROPPED),
+    retry: { ...route.retry, onStatus: new Set(route.retry.onStatus) },
+    timeouts: route.timeouts,
+  }
+}
+
+function fixedAnswer(action: Extract<HttpRoutePlan['action'], { kind: 'respond' }>): LocalAnswer {
+  const lines = action.headers.map((header) => literal(`${header.name}: ${header.value}\r\n`))
+  return { status: action.status, fieldLines: new Uint8Array(Buffer.concat([contentTypeLine(action.contentType), ...lines])), body: Buffer.from(action.body) }
+}
+
+/** What the pool room takes of a pool of the Plan. */
+export function definitionOf(pool: PoolPlan): ConstructorParameters<typeof Pool>[0] {
+  return {
+    name: pool.name,
+    algorithm: pool.algorithm,
+    servers: pool.servers.map((server) => ({ ...server, maxConnections: 0 })),
+    checked: pool.check !== undefined,
+    maxConnections: 0,
+    minAvailable: 1,
+  }
+}

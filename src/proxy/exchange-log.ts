@@ -1,0 +1,70 @@
+import { type Engine, Timer, type TimerTarget } from '../engine/index.ts'
+import { FIELD } from '../http/index.ts'
+import { type AccessLogSink, LogRecord } from '../observe/index.ts'
+import type { ExchangeLog } from './counters.ts'
+import type { DownstreamConnection } from './downstream.ts'
+import type { Exchange } from './exchange.ts'
+import type { ListenerSite } from './site.ts'
+import { TERMINATIONS } from './termination.ts'
+
+/** Milliseconds that lines may wait for others before they go to the control thread together. */
+const FLUSH_MS = 50
+/** Where no access log is configured. */
+export const NO_LOG: ExchangeLog = { write() {} }
+
+/** Writes a line for each exchange. The first of a chunk arms the timer that sends the chunk off. */
+export class ExchangeLogger implements ExchangeLog, TimerTarget {
+  readonly #sink: AccessLogSink
+  readonly #engine: Engine
+  readonly #record = new LogRecord()
+  readonly #timer: Timer
+
+  constructor(engine: Engine, sink: AccessLogSink) {
+    this.#engine = engine
+    this.#sink = sink
+    this.#timer = new Timer(this)
+  }
+
+  expired(): void {
+    this.#sink.flush()
+  }
+
+  write(exchange: Exchange): void {
+    const record = this.#record
+    const downstream = exchange.downstream as DownstreamConnection
+    fillRequest(record, exchange)
+    record.timeMs = exchange.worker.engine.wallClock()
+    record.client = downstream.clientBytes
+    record.status = exchange.status
+    record.bytesIn = exchange.requestBytes
+    record.bytesOut = exchange.responseBytes
+    record.durationMs = exchange.worker.engine.now() - exchange.startMs
+    record.firstByteMs = exchange.firstByteMs === 0 ? -1 : exchange.firstByteMs - exchange.startMs
+    record.attempts = exchange.attempts
+    record.listener = (exchange.site as ListenerSite).name
+    record.route = exchange.route?.id ?? ''
+    record.pool = exchange.pool?.name ?? ''
+    record.server = exchange.serverIndex === -1 ? '' : (exchange.pool?.servers[exchange.serverIndex].name ?? '')
+    record.termination = TERMINATIONS[exchange.termination].name
+    if (this.#sink.write(this.#engine.memory, record)) this.#engine.timers.arm(this.#timer, FLUSH_MS)
+  }
+}
+
+/** A request that was refused has no head that anything could be read from. */
+function fillRequest(record: LogRecord, exchange: Exchange): void {
+  const { request } = exchange
+  const isReadable = exchange.headBlock !== -1
+  record.methodStart = isReadable ? request.methodStart : 0
+  record.methodEnd = isReadable ? request.methodEnd : 0
+  record.uriStart = isReadable ? request.targetStart : 0
+  record.uriEnd = isReadable ? request.targetEnd : 0
+  record.hostStart = isReadable ? request.authorityStart : 0
+  record.hostEnd = isReadable ? request.authorityEnd : 0
+  record.minorVersion = request.minorVersion
+  const userAgent = isReadable ? request.fields.find(FIELD.USER_AGENT) : -1
+  record.userAgentStart = userAgent === -1 ? 0 : request.fields.valueStart(userAgent)
+  record.userAgentEnd = userAgent === -1 ? 0 : request.fields.valueEnd(userAgent)
+  const referer = isReadable ? request.fields.find(FIELD.REFERER) : -1
+  record.refererStart = referer === -1 ? 0 : request.fields.valueStart(referer)
+  record.refererEnd = referer === -1 ? 0 : request.fields.valueEnd(referer)
+}

@@ -1,0 +1,137 @@
+import { formatAddress, type SocketAddress } from '../core/index.ts'
+import type { Listener } from '../engine/index.ts'
+import type { SlotAssignment } from '../pool/index.ts'
+import type { PoolPlan } from '../pool/config.ts'
+import { type CompiledPlan, compilePlan, type ProxyPlan } from './build.ts'
+import { ListenerState } from './listener.ts'
+import type { ProxySeries } from './metrics.ts'
+import type { ListenerSite } from './site.ts'
+import { UpstreamServer, type UpstreamServerOptions } from './upstream/server.ts'
+import type { ProxyWorker } from './worker.ts'
+
+interface Socket {
+  readonly listener: Listener
+  /** Who gets its connections; null while the Plan that asked for it is not in force. */
+  owner: ListenerState | null
+}
+
+/** A Plan that is compiled and whose new addresses are bound, waiting for commit or rollback. */
+export interface PreparedSites {
+  readonly compiled: CompiledPlan
+  /** By address as the configuration writes it. Bound already, or bound for this Plan. */
+  readonly sockets: ReadonlyMap<string, Socket>
+  readonly servers: ReadonlyMap<string, UpstreamServer>
+  readonly plan: ProxyPlan
+}
+
+/**
+ * Listeners, servers and compiled Plan of one worker, and how they pass from one Plan to the next:
+ * prepare() binds what is new and changes nothing, commit() switches, rollback() unbinds.
+ */
+export class Sites {
+  readonly #worker: ProxyWorker
+  #listeners = new Map<string, ListenerState>()
+  #sockets: ReadonlyMap<string, Socket> = new Map()
+  #servers: ReadonlyMap<string, UpstreamServer> = new Map()
+
+  constructor(worker: ProxyWorker) {
+    this.#worker = worker
+  }
+
+  /** Rejects with EvenerError LISTEN_* when an address cannot be bound; then nothing has changed. */
+  async prepare(plan: ProxyPlan, slots: SlotAssignment, series: ProxySeries): Promise<PreparedSites> {
+    const servers = new Map<string, UpstreamServer>()
+    const compiled = compilePlan(this.#worker, plan, slots, series, (pool, index) => {
+      const key = serverKey(pool, index)
+      const server = this.#servers.get(key) ?? new UpstreamServer(this.#worker, optionsOf(pool, index))
+      servers.set(key, server)
+      return server
+    })
+    const sockets = new Map<string, Socket>()
+    const prepared = { compiled, sockets, servers, plan }
+    try {
+      for (const listener of plan.listeners) for (const address of listener.bind) await this.#bind(address, sockets)
+    } catch (error) {
+      this.rollback(prepared)
+      throw error
+    }
+    return prepared
+  }
+
+  rollback(prepared: PreparedSites): void {
+    for (const [key, socket] of prepared.sockets) if (this.#sockets.get(key) !== socket) socket.listener.close()
+  }
+
+  commit(prepared: PreparedSites): void {
+    const { compiled, sockets, servers, plan } = prepared
+    for (const pool of plan.pools) {
+      for (const index of pool.servers.keys()) servers.get(serverKey(pool, index))?.update(optionsOf(pool, index))
+    }
+    for (const state of compiled.pools) for (const [index, server] of state.servers.entries()) server.attach(state.pool, index)
+    this.#worker.planUses.begin(compiled.use)
+    this.#commitListeners(compiled.sites, plan, sockets)
+    for (const [key, socket] of this.#sockets) if (sockets.get(key) !== socket) socket.listener.close()
+    for (const [key, server] of this.#servers) if (servers.get(key) !== server) server.retire()
+    this.#sockets = sockets
+    this.#servers = servers
+  }
+
+  /** Stops listening; connections go on. */
+  close(): void {
+    for (const socket of this.#sockets.values()) socket.listener.close()
+    this.#sockets = new Map()
+  }
+
+  /** The addresses that each listener is bound to. */
+  addressesOf(prepared: PreparedSites): Readonly<Record<string, readonly string[]>> {
+    const bound = (address: SocketAddress): string => {
+      const socket = prepared.sockets.get(formatAddress(address))
+      return formatAddress(socket === undefined ? address : socket.listener.address)
+    }
+    return Object.fromEntries(prepared.plan.listeners.map((listener) => [listener.name, listener.bind.map(bound)]))
+  }
+
+  #commitListeners(sites: readonly ListenerSite[], plan: ProxyPlan, sockets: ReadonlyMap<string, Socket>): void {
+    const listeners = new Map<string, ListenerState>()
+    for (const [index, site] of sites.entries()) {
+      const state = this.#listeners.get(site.name) ?? new ListenerState(this.#worker, site.name, site)
+      state.current = site
+      listeners.set(site.name, state)
+      const own = plan.listeners[index].bind.flatMap((address) => sockets.get(formatAddress(address)) ?? [])
+      for (const socket of own) socket.owner = state
+      state.replaceSockets(own.map((socket) => socket.listener))
+    }
+    for (const [name, state] of this.#listeners) if (!listeners.has(name)) state.isRetired = true
+    this.#listeners = listeners
+  }
+
+  async #bind(address: SocketAddress, sockets: Map<string, Socket>): Promise<void> {
+    const key = formatAddress(address)
+    // A Unix socket has one listener; its connections are served by the first worker.
+    if (address.family === 'unix' && this.#worker.index > 0) return
+    const kept = this.#sockets.get(key)
+    if (kept !== undefined) {
+      sockets.set(key, kept)
+      return
+    }
+    const socket: { listener: Listener; owner: ListenerState | null } = { listener: undefined as never, owner: null }
+    socket.listener = await this.#worker.engine.listen({ address, reusePort: address.family !== 'unix' && this.#worker.sharesPorts }, (connection) =>
+      socket.owner?.accept(connection),
+    )
+    sockets.set(key, socket)
+  }
+}
+
+function serverKey(pool: PoolPlan, index: number): string {
+  return `${pool.name}\n${pool.servers[index].name}\n${formatAddress(pool.servers[index].address)}`
+}
+
+function optionsOf(pool: PoolPlan, index: number): UpstreamServerOptions {
+  const { name, address } = pool.servers[index]
+  return {
+    name,
+    address,
+    maxIdle: pool.keepAlive.maxIdle,
+    idleTimeoutMs: pool.keepAlive.idleTimeoutMs,
+  }
+}
