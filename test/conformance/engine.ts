@@ -1,16 +1,22 @@
 import { describe } from 'node:test'
 import type { Backend } from '../support/engine.ts'
 import { backpressure } from './engine-backpressure.ts'
+import { churn } from './engine-churn.ts'
+import { closing } from './engine-close.ts'
 import { connecting } from './engine-connect.ts'
+import { handlers } from './engine-handlers.ts'
 import { listening } from './engine-listen.ts'
 import { listeners } from './engine-listeners.ts'
+import { memory } from './engine-memory.ts'
+import { shutdown } from './engine-shutdown.ts'
 import { streaming } from './engine-stream.ts'
+import { timers } from './engine-timers.ts'
 
 const TIMEOUT_MS = 60_000
 
 /** What every engine must do: the sentences of src/engine/engine.ts and connection.ts, one topic each, against peers of node:net. */
 export function engineSuite(backend: Backend): void {
-  const topics = { listening, listeners, connecting, streaming, backpressure }
+  const topics = { listening, listeners, connecting, streaming, backpressure, closing, handlers, memory, churn, timers, shutdown }
   for (const [name, topic] of Object.entries(topics)) {
     describe(`${backend.kind} engine: ${name}`, { timeout: TIMEOUT_MS }, () => topic(backend))
   }

@@ -96,6 +96,15 @@ export class EngineUnderTest {
     while (!condition()) await this.turns()
   }
 
+  /** Resolves when nothing has been received on these connections for a while. */
+  async quiet(recorders: readonly Recorder[]): Promise<void> {
+    for (let before = -1, now = 0; before !== now; ) {
+      before = now
+      await this.turns(20)
+      now = recorders.reduce((sum, each) => sum + each.byteCount, 0)
+    }
+  }
+
   /** Takes the errors that a test expects. */
   takeErrors(): unknown[] {
     return this.errors.splice(0)
@@ -135,7 +144,7 @@ export class Recorder implements ConnectionHandler {
   keepsBytes = true
   readonly #test: EngineUnderTest
   readonly #chunks: Buffer[] = []
-  #waiting: { condition: () => boolean; wake: () => void }[] = []
+  #waiting: { condition: () => boolean; wake: () => void; fail: (error: Error) => void }[] = []
 
   constructor(test: EngineUnderTest, does: Partial<ConnectionHandler>) {
     this.#test = test
@@ -154,10 +163,10 @@ export class Recorder implements ConnectionHandler {
     return this.events.filter((each) => each === event).length
   }
 
-  /** Resolves when the condition holds after some event. */
+  /** Resolves when the condition holds after some event; rejects when the connection is over before that. */
   until(condition: () => boolean): Promise<void> {
     if (condition()) return Promise.resolve()
-    return new Promise((wake) => this.#waiting.push({ condition, wake }))
+    return new Promise((wake, fail) => this.#waiting.push({ condition, wake, fail }))
   }
 
   gets(count: number): Promise<void> {
@@ -227,11 +236,17 @@ export class Recorder implements ConnectionHandler {
   }
 
   #wake(): void {
-    const ready = this.#waiting.filter(({ condition }) => condition())
-    if (ready.length === 0) return
-    this.#waiting = this.#waiting.filter((each) => !ready.includes(each))
-    // Promises belong outside of the data path.
-    for (const { wake } of ready) this.#test.engine.defer(wake)
+    const waiting = this.#waiting
+    this.#waiting = []
+    for (const each of waiting) {
+      // Promises belong outside of the data path.
+      if (each.condition()) this.#test.engine.defer(each.wake)
+      else if (this.reason === undefined) this.#waiting.push(each)
+      else {
+        const error = new Error(`closed("${this.reason}") came first: ${this.events.join(' ')}`)
+        this.#test.engine.defer(() => each.fail(error))
+      }
+    }
   }
 
   #broken(what: string): void {

@@ -120,7 +120,8 @@ export async function witnessServer(
     onSocket(one)
     server.emit('witness')
   })
-  server.listen(asked.family === 'unix' ? { path: nodePath(asked.path) } : { host: asked.host, port: asked.port })
+  const where = asked.family === 'unix' ? { path: nodePath(asked.path) } : { host: asked.host, port: asked.port }
+  server.listen({ ...where, backlog: 4096 })
   await once(server, 'listening')
   t.after(() => {
     server.close()

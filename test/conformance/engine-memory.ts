@@ -1,0 +1,167 @@
+import assert from 'node:assert/strict'
+import { it } from 'node:test'
+import { Sequence } from '../support/bytes.ts'
+import { type Backend, type EngineUnderTest, engineFor, LOOPBACK } from '../support/engine.ts'
+import { witness, witnessServer } from '../support/net.ts'
+
+const BLOCK_BYTES = 4096
+
+/** An arena that is used up, and comes back. */
+export function memory(backend: Backend): void {
+  const small = { blockBytes: BLOCK_BYTES, blockCount: 48, receiveBlocks: 16 }
+
+  it('reserves memory without touching it', async (t) => {
+    const before = process.memoryUsage().rss
+    const test = await engineFor(t, backend, { blockBytes: 32 * 1024, blockCount: 16_384 })
+    assert.equal(test.engine.memory.length, 512 << 20)
+    assert.ok(process.memoryUsage().rss - before < 128 << 20, 'the arena is resident')
+  })
+
+  it('stops receiving when the arena is used up, and goes on when blocks come back', async (t) => {
+    const test = await engineFor(t, backend, small)
+    const hoard = new Hoard(test)
+    const { address, accepted } = await test.listen({ received: (_, start, end) => hoard.keep(start, end) })
+    const total = 2_000_000
+    const sent = Buffer.alloc(total)
+    new Sequence().fill(sent)
+    const client = await witness(t, address)
+    client.socket.end(sent)
+    await test.until(() => accepted.length === 1)
+    accepted[0].keepsBytes = false
+    const check = new Sequence()
+    for (let rounds = 0; check.position < total; rounds++) {
+      await test.quiet(accepted)
+      assert.equal(accepted[0].reason, undefined)
+      assert.ok(accepted[0].byteCount - check.position <= test.engine.memory.length)
+      if (rounds === 0) assert.ok(accepted[0].byteCount < total, 'the arena was not used up')
+      hoard.release(check)
+    }
+    await accepted[0].until(() => accepted[0].count('ended') === 1)
+    assert.equal(check.position, total)
+  })
+
+  it('connections that wait for memory all get it, and other connections live on', async (t) => {
+    const test = await engineFor(t, backend, small)
+    const hoard = new Hoard(test)
+    const { address, accepted } = await test.listen({ received: (_, start, end) => hoard.keep(start, end) })
+    const clients = await Promise.all(Array.from({ length: 8 }, () => witness(t, address)))
+    for (const client of clients) client.socket.end(Buffer.alloc(200_000))
+    const isDone = () => accepted.length === 8 && accepted.every((each) => each.count('ended') === 1)
+    while (!isDone()) {
+      await test.turns(5)
+      hoard.release()
+    }
+    for (const each of accepted) assert.equal(each.byteCount, 200_000)
+  })
+
+  it('a connection that waits for memory can be closed, reset and lost', async (t) => {
+    const test = await engineFor(t, backend, small)
+    const hoard = new Hoard(test)
+    const { address, accepted, count } = await test.listen({ received: (_, start, end) => hoard.keep(start, end) })
+    const clients = await Promise.all(Array.from({ length: 6 }, () => witness(t, address)))
+    await count(6)
+    for (const client of clients) client.socket.write(Buffer.alloc(200_000))
+    await test.quiet(accepted)
+    assert.ok(
+      accepted.some((each) => each.byteCount < 200_000),
+      'the arena was not used up',
+    )
+    accepted[0].connection?.close()
+    accepted[1].connection?.reset()
+    clients[2].socket.resetAndDestroy()
+    clients[3].socket.resetAndDestroy()
+    await Promise.all([accepted[0].over(), accepted[1].over()])
+    for (let i = 0; i < 40 || accepted.some((each) => each.reason === undefined && each.byteCount < 200_000); i++) {
+      hoard.release()
+      await test.turns(2)
+    }
+    for (const each of accepted) each.connection?.reset()
+    await Promise.all(accepted.map((each) => each.over()))
+    hoard.release()
+    await test.turns(5)
+    assert.ok(test.engine.blocks.free >= test.idleBlocks - 2, `${test.idleBlocks - test.engine.blocks.free} blocks are missing`)
+  })
+
+  it('reserve() says -1 when the arena is used up, and what was queued still goes out', async (t) => {
+    const test = await engineFor(t, backend, small)
+    const server = await witnessServer(t)
+    const client = test.connect(server.address)
+    const connection = client.connection!
+    await client.until(() => client.count('opened') === 1)
+    const peer = await server.connection(0)
+    let queued = 0
+    for (let inVain = 0; inVain < 20; ) {
+      const at = connection.reserve(BLOCK_BYTES)
+      if (at === -1) {
+        inVain++
+        await test.turns()
+        continue
+      }
+      inVain = 0
+      test.engine.memory.fill(queued & 0xff, at, at + BLOCK_BYTES)
+      connection.commit(BLOCK_BYTES)
+      queued += BLOCK_BYTES
+    }
+    assert.ok(connection.queuedBytes > 0)
+    peer.read(() => {})
+    await peer.gets(queued)
+    await test.until(() => connection.queuedBytes === 0)
+    assert.notEqual(connection.reserve(BLOCK_BYTES), -1)
+    connection.commit(0)
+  })
+
+  it('an exchange through an arena of a few blocks is slow but whole', async (t) => {
+    const test = await engineFor(t, backend, { ...small, highWaterBytes: 16_384, lowWaterBytes: 4096 })
+    const { address } = await test.listen({
+      received(connection, start, end) {
+        connection.send(start, end)
+        if (connection.isCongested) connection.pause()
+      },
+      drained: (connection) => connection.resume(),
+      ended: (connection) => connection.end(),
+    })
+    const sent = Buffer.alloc(300_000)
+    new Sequence().fill(sent)
+    await Promise.all(
+      Array.from({ length: 10 }, async () => {
+        const client = (await witness(t, address)).read()
+        client.socket.end(sent)
+        await client.ended()
+        assert.ok(client.bytes.equals(sent))
+      }),
+    )
+  })
+
+  it('hands out blocks of the address that was bound', async (t) => {
+    const test = await engineFor(t, backend, small)
+    const { blocks, memory } = test.engine
+    assert.equal(memory.length, small.blockBytes * small.blockCount)
+    assert.equal(blocks.blockBytes, small.blockBytes)
+    assert.equal(blocks.memory, memory)
+    const { address } = await test.listen({}, { address: LOOPBACK })
+    assert.notEqual(address, LOOPBACK)
+  })
+}
+
+/** Keeps slices under holds, in the order of their arrival. */
+class Hoard {
+  readonly #test: EngineUnderTest
+  readonly #slices: { start: number; end: number }[] = []
+
+  constructor(test: EngineUnderTest) {
+    this.#test = test
+  }
+
+  keep(start: number, end: number): void {
+    this.#test.engine.blocks.hold(start)
+    this.#slices.push({ start, end })
+  }
+
+  release(check?: Sequence): void {
+    const { blocks, memory } = this.#test.engine
+    for (const { start, end } of this.#slices.splice(0)) {
+      check?.check(memory.subarray(start, end))
+      blocks.release(start)
+    }
+  }
+}
