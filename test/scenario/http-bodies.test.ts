@@ -1,0 +1,112 @@
+import assert from 'node:assert/strict'
+import { createHash, randomBytes } from 'node:crypto'
+import { test } from 'node:test'
+import { client, requestBytes } from '../support/client.ts'
+import { evener, proxyTo } from '../support/evener.ts'
+import { answering, origin, rawOrigin } from '../support/origin.ts'
+
+const MIB = 1024 * 1024
+
+test('a large body reaches the server whole, and its answer comes back whole', async (t) => {
+  const server = await origin(t, 'echo', (_, response) => {
+    response.end(createHash('sha256').update(Buffer.from(server.requests.at(-1)?.body ?? '', 'latin1')).digest('hex'))
+  })
+  const balancer = await evener(t, proxyTo([server.address]))
+  const wire = await client(t, { port: await balancer.port('web') })
+  const body = randomBytes(5 * MIB + 17)
+  await wire.write(requestBytes('/', { method: 'POST', body }))
+  assert.equal((await wire.readResponse('POST')).body.toString(), createHash('sha256').update(body).digest('hex'))
+})
+
+test('a response of 64 MiB is delivered byte for byte', async (t) => {
+  const piece = randomBytes(MIB)
+  const server = await origin(t, 'big', (_, response) => {
+    response.writeHead(200, { 'content-length': 64 * MIB })
+    let sent = 0
+    const feed = (): void => {
+      if (sent === 64) response.end()
+      else {
+        sent++
+        response.write(piece, feed)
+      }
+    }
+    feed()
+  })
+  const balancer = await evener(t, proxyTo([server.address]))
+  const wire = await client(t, { port: await balancer.port('web') })
+  await wire.write(requestBytes('/'))
+  await wire.readUntil('\r\n\r\n')
+  for (let i = 0; i < 64; i++) assert.ok((await wire.read(MIB)).equals(piece), `MiB ${i}`)
+})
+
+test('a client that stops reading stops its server, and no other client', async (t) => {
+  let written = 0
+  const server = await rawOrigin(t, async (wire) => {
+    const { target } = await wire.readRequest()
+    if (target !== '/endless') return wire.write('HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok')
+    await wire.write(`HTTP/1.1 200 OK\r\nContent-Length: ${1024 * MIB}\r\n\r\n`)
+    const piece = Buffer.alloc(256 * 1024)
+    for (;;) {
+      await wire.write(piece)
+      written += piece.length
+    }
+  })
+  const balancer = await evener(t, { workers: 1, ...proxyTo([server.address]) })
+  const port = await balancer.port('web')
+  const slow = await client(t, { port })
+  slow.pause()
+  await slow.write(requestBytes('/endless'))
+  await server.connection(0)
+  // Others are served while the slow one's bytes pile up, until they stop to.
+  let before = -1
+  while (written !== before || written === 0) {
+    before = written
+    for (let i = 0; i < 200; i++) {
+      const wire = await client(t, { port })
+      await wire.write(requestBytes('/'))
+      assert.equal((await wire.readResponse()).body.toString(), 'ok')
+      wire.socket.destroy()
+    }
+  }
+  assert.ok(written < 64 * MIB, `the server wrote ${written} bytes to a client that reads none`)
+})
+
+test('a small response is taken off its server although the client does not read', async (t) => {
+  const server = await rawOrigin(t, answering(`HTTP/1.1 200 OK\r\nContent-Length: ${256 * 1024}\r\n\r\n${'x'.repeat(256 * 1024)}`))
+  const balancer = await evener(t, { workers: 1, ...proxyTo([server.address]) })
+  const port = await balancer.port('web')
+  const slow = await client(t, { port })
+  slow.pause()
+  await slow.write(requestBytes('/'))
+  const other = await client(t, { port })
+  for (let i = 0; i < 3; i++) {
+    await other.write(requestBytes('/'))
+    await other.readResponse()
+  }
+  for (;;) {
+    const { active } = (await balancer.status()).pools[0].servers[0]
+    if (active === 0) break
+  }
+})
+
+test('a body above the limit is refused with 413, announced or not', async (t) => {
+  const server = await origin(t)
+  const balancer = await evener(t, proxyTo([server.address], { http: { limits: { body: '1KiB' } } }))
+  const port = await balancer.port('web')
+  const announced = await client(t, { port })
+  await announced.write('POST / HTTP/1.1\r\nHost: test\r\nContent-Length: 1025\r\n\r\n')
+  assert.equal((await announced.readResponse()).status, 413)
+  const chunked = await client(t, { port })
+  await chunked.write(`POST / HTTP/1.1\r\nHost: test\r\nTransfer-Encoding: chunked\r\n\r\n401\r\n${'x'.repeat(1025)}\r\n0\r\n\r\n`)
+  assert.equal((await chunked.readResponse()).status, 413)
+  assert.equal(server.requests.length, 0)
+})
+
+test('a request body that arrives one byte at a time arrives', async (t) => {
+  const server = await origin(t)
+  const balancer = await evener(t, proxyTo([server.address]))
+  const wire = await client(t, { port: await balancer.port('web') })
+  await wire.writeSlowly('POST /slow HTTP/1.1\r\nHost: test\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n')
+  assert.equal((await wire.readResponse('POST')).status, 200)
+  assert.equal(server.requests[0].body, 'abcde')
+})
