@@ -19,7 +19,7 @@ async function start() {
   const source = join(root, 'src', 'cli', 'index.ts')
   const entry = existsSync(source) ? source : join(root, 'dist', 'cli', 'index.js')
   const { main } = await import(pathToFileURL(entry).href)
-  await main(process.argv.slice(2))
+  process.exitCode = await main(process.argv.slice(2))
 }
 
 function handOver() {
