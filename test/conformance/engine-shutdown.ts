@@ -39,6 +39,20 @@ export function shutdown(backend: Backend): void {
     }
   })
 
+  it('nothing can be opened after close()', async (t) => {
+    const test = await engineFor(t, backend)
+    const server = await witnessServer(t)
+    await test.engine.close()
+    await assert.rejects(
+      test.engine.listen({ address: LOOPBACK }, () => undefined),
+      { code: 'LISTEN_FAILED' },
+    )
+    const { promise, resolve } = Promise.withResolvers<string>()
+    const handler = { opened() {}, received() {}, ended() {}, drained() {}, closed: (_: unknown, reason: string) => resolve(reason) }
+    test.engine.connect(server.address, { timeoutMs: 20_000 }, handler)
+    assert.equal(await promise, 'overload')
+  })
+
   it('timers and deferred callbacks do not run after close()', async (t) => {
     const test = await engineFor(t, backend)
     let runs = 0

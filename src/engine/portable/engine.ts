@@ -1,5 +1,5 @@
 import { createConnection, type LookupFunction, type Socket } from 'node:net'
-import type { SocketAddress } from '../../core/index.ts'
+import { EvenerError, formatAddress, type SocketAddress } from '../../core/index.ts'
 import type { EngineHooks } from '../backend.ts'
 import { Blocks } from '../blocks.ts'
 import type { CloseReason, Connection, ConnectionHandler } from '../connection.ts'
@@ -65,17 +65,19 @@ export class PortableEngine implements Engine {
 
   async listen(options: ListenOptions, accepted: Accepted): Promise<Listener> {
     const listener = new PortableListener(this, options.address, accepted)
-    await listener.bind(options)
+    if (!this.#isClosing) await listener.bind(options)
+    if (this.#isClosing) {
+      await listener.closeNow()
+      throw new EvenerError('LISTEN_FAILED', `cannot listen on ${formatAddress(options.address)}: the engine is closed`)
+    }
     this.#listeners.add(listener)
-    if (this.#isClosing) await listener.closeNow()
     return listener
   }
 
   connect(address: SocketAddress, options: ConnectOptions, handler: ConnectionHandler): Connection {
     const connection = new PortableConnection(this, handler, address, null, false)
     if (this.#isClosing || this.#connections.size >= this.options.maxConnections) {
-      const reason = this.#isClosing ? 'local' : 'overload'
-      setImmediate(() => connection.gone(reason))
+      setImmediate(() => connection.gone('overload'))
       return connection
     }
     this.#connections.add(connection)
