@@ -9,7 +9,16 @@
  *                          │ buffer, PoolSlots by postMessage
  *   worker:          PoolTable.attach ─ new Pool ─ pick, acquire, report, release
  */
-export { type AlgorithmEntry, ALGORITHMS, findAlgorithm } from './algorithm/registry.ts'
+export { ALGORITHMS, type AlgorithmEntry, findAlgorithm } from './algorithm/registry.ts'
+export { type CheckedPool, type CheckResult, Checks, type ChecksOptions, type HealthChange } from './check/checks.ts'
+export {
+  type CheckConnect,
+  type CheckDelay,
+  type CheckSocket,
+  type CheckSocketEvents,
+  type CheckTarget,
+  systemDelay,
+} from './check/connect.ts'
 export { type KeySource, NO_KEY, NO_KEY_SOURCE, PickContext } from './context.ts'
 export { type AlgorithmDefinition, MAX_WEIGHT, type PoolDefinition, type ServerDefinition } from './definition.ts'
 export { hashBytes, hashText } from './hash.ts'
@@ -18,6 +27,6 @@ export type { TableLimits } from './layout.ts'
 export { ALL_FULL, NONE_AVAILABLE, type PickResult, Pool } from './pool.ts'
 export { type Random, SeededRandom } from './random.ts'
 export { Server } from './server.ts'
-export { type PoolSlots, type SlotAssignment, SlotAllocator } from './slots.ts'
+export { type PoolSlots, SlotAllocator, type SlotAssignment } from './slots.ts'
 export { ADMIN, type Admin, type AdminName, HEALTH, type Health, type HealthName, OUTCOME, type Outcome } from './state.ts'
 export { PoolTable, type ServerTotals } from './table.ts'

@@ -23,6 +23,7 @@ interface Entry {
   droppedIn: number
   /** What the configuration last said. A runtime change stays until the configuration itself changes. */
   configured: ServerDefinition | null
+  checked: boolean
 }
 
 /**
@@ -60,7 +61,12 @@ export class SlotAllocator {
   prepare(definitions: readonly PoolDefinition[], generation: number, nowMs: number): SlotAssignment {
     this.reclaim()
     const keys = definitions.flatMap((definition) => definition.servers.map((server) => keyOf(definition, server)))
-    demandRoom('pools', definitions.map(({ name }) => name), this.#pools, this.#freePools.length)
+    demandRoom(
+      'pools',
+      definitions.map(({ name }) => name),
+      this.#pools,
+      this.#freePools.length,
+    )
     demandRoom('servers', keys, this.#servers, this.#freeServers.length)
     this.#preparing = generation
     return { generation, pools: definitions.map((definition) => this.#preparePool(definition, generation, nowMs)) }
@@ -78,7 +84,7 @@ export class SlotAllocator {
       for (const server of definition.servers) {
         const entry = this.#servers.get(keyOf(definition, server)) as Entry
         kept.add(entry)
-        this.#apply(entry, server, nowMs)
+        this.#apply(entry, server, definition.checked, nowMs)
       }
       Atomics.add(this.#table.words, row + POOL.EPOCH, 1)
     }
@@ -113,7 +119,7 @@ export class SlotAllocator {
   #preparePool(definition: PoolDefinition, generation: number, nowMs: number): PoolSlots {
     let pool = this.#pools.get(definition.name)
     if (pool === undefined) {
-      pool = { number: this.#freePools.pop() as number, droppedIn: generation, configured: null }
+      pool = { number: this.#freePools.pop() as number, droppedIn: generation, configured: null, checked: false }
       this.#pools.set(definition.name, pool)
       clearRow(this.#table.words, this.#table.poolRow(pool.number), POOL_WORDS)
     }
@@ -127,7 +133,7 @@ export class SlotAllocator {
     const key = keyOf(definition, server)
     let entry = this.#servers.get(key)
     if (entry === undefined) {
-      entry = { number: this.#freeServers.pop() as number, droppedIn: generation, configured: null }
+      entry = { number: this.#freeServers.pop() as number, droppedIn: generation, configured: null, checked: false }
       this.#servers.set(key, entry)
       this.#clearServer(entry.number, pool)
     }
@@ -138,12 +144,12 @@ export class SlotAllocator {
     const row = this.#table.serverRow(entry.number)
     Atomics.store(this.#table.words, row + SERVER.UNCHECKED, definition.checked ? 1 : 0)
     Atomics.store(this.#table.words, row + SERVER.HEALTH, definition.checked ? HEALTH.STARTING : HEALTH.UP)
-    this.#apply(entry, server, nowMs)
+    this.#apply(entry, server, definition.checked, nowMs)
     return entry.number
   }
 
   /** Takes over what the configuration says, where it says something else than last time. */
-  #apply(entry: Entry, server: ServerDefinition, nowMs: number): void {
+  #apply(entry: Entry, server: ServerDefinition, checked: boolean, nowMs: number): void {
     const words = this.#table.words
     const row = this.#table.serverRow(entry.number)
     const last = entry.configured
@@ -151,6 +157,9 @@ export class SlotAllocator {
     if (last === null || last.admin !== server.admin) {
       this.#table.setAdmin(entry.number, ADMIN_NAMES.indexOf(server.admin) as 0 | 1 | 2, nowMs)
     }
+    // Nobody would ever bring up again what a check that is gone took down.
+    if (entry.checked && !checked) this.#table.setHealth(entry.number, HEALTH.UP, nowMs)
+    entry.checked = checked
     Atomics.store(words, row + SERVER.PRIORITY, server.priority)
     Atomics.store(words, row + SERVER.MAX_ACTIVE, server.maxConnections)
     entry.configured = server

@@ -1,4 +1,13 @@
-import { PickContext, Pool, type PoolDefinition, PoolTable, SeededRandom, type ServerDefinition, type SlotAssignment, SlotAllocator } from '../../src/pool/index.ts'
+import {
+  PickContext,
+  Pool,
+  type PoolDefinition,
+  PoolTable,
+  SeededRandom,
+  type ServerDefinition,
+  SlotAllocator,
+  type SlotAssignment,
+} from '../../src/pool/index.ts'
 
 /** A server definition of a test: everything but the name has a default. */
 export function server(name: string, changes: Partial<ServerDefinition> = {}): ServerDefinition {

@@ -65,7 +65,10 @@ test('the limit of the pool holds over all its servers', () => {
   assert.ok(pool.acquire(0) && pool.acquire(1))
   assert.equal(pool.acquire(1), false)
   assert.equal(pool.pick(context), ALL_FULL)
-  assert.deepEqual(pool.servers.map((server) => server.active), [1, 1])
+  assert.deepEqual(
+    pool.servers.map((server) => server.active),
+    [1, 1],
+  )
   pool.release(0)
   assert.ok(pool.pick(context) >= 0)
 })
@@ -130,7 +133,13 @@ test('a worker that died takes its active requests with it', () => {
   assert.ok(one.pool.acquire(0) && two.acquire(0) && two.acquire(1))
   two.connectionOpened(1)
   one.table.forgetWorker(1)
-  assert.deepEqual(one.pool.servers.map((server) => [server.active, server.connections]), [[1, 0], [0, 0]])
+  assert.deepEqual(
+    one.pool.servers.map((server) => [server.active, server.connections]),
+    [
+      [1, 0],
+      [0, 0],
+    ],
+  )
 })
 
 test('a server tells its state by name', () => {

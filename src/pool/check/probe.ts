@@ -1,0 +1,61 @@
+import type { CheckConnect, CheckDelay, CheckSocket, CheckSocketEvents, CheckTarget } from './connect.ts'
+import { type CheckProtocol, fail, type Verdict } from './protocol.ts'
+
+/** One run of a check: connects, lets the protocol talk, and calls back exactly once, at the latest at the time-out. */
+export class Probe implements CheckSocketEvents {
+  readonly #protocol: CheckProtocol
+  readonly #timeoutMs: number
+  readonly #done: (verdict: Verdict) => void
+  readonly #write = (bytes: Uint8Array): void => this.#socket?.write(bytes)
+  #socket: CheckSocket | null = null
+  #cancelTimeout: () => void = () => {}
+  #isOpen = false
+  #isOver = false
+
+  constructor(protocol: CheckProtocol, timeoutMs: number, done: (verdict: Verdict) => void) {
+    this.#protocol = protocol
+    this.#timeoutMs = timeoutMs
+    this.#done = done
+  }
+
+  start(target: CheckTarget, connect: CheckConnect, delay: CheckDelay): void {
+    this.#cancelTimeout = delay(this.#timeoutMs, () => this.#expired())
+    this.#socket = connect(target, this)
+  }
+
+  /** Ends without calling back. */
+  cancel(): void {
+    if (this.#isOver) return
+    this.#isOver = true
+    this.#cancelTimeout()
+    this.#socket?.close()
+  }
+
+  opened(): void {
+    if (this.#isOver) return
+    this.#isOpen = true
+    this.#settle(this.#protocol.opened(this.#write))
+  }
+
+  received(bytes: Uint8Array): void {
+    if (!this.#isOver) this.#settle(this.#protocol.received(bytes, this.#write))
+  }
+
+  ended(): void {
+    if (!this.#isOver) this.#settle(this.#protocol.ended())
+  }
+
+  failed(reason: string): void {
+    if (!this.#isOver) this.#settle(fail(reason))
+  }
+
+  #expired(): void {
+    this.#settle(fail(this.#isOpen ? `no answer within ${this.#timeoutMs} ms` : `no connection within ${this.#timeoutMs} ms`))
+  }
+
+  #settle(verdict: Verdict | null): void {
+    if (verdict === null || this.#isOver) return
+    this.cancel()
+    this.#done(verdict)
+  }
+}
