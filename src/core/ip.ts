@@ -159,12 +159,7 @@ function fillIPv6(count: number, gap: number, out: ClientAddress): boolean {
     for (let i = 0; i < behind; i++) groups[7 - i] = groups[count - 1 - i]
     for (let i = gap; i < 8 - behind; i++) groups[i] = 0
   }
-  out.setIPv6(
-    groups[0] * 65536 + groups[1],
-    groups[2] * 65536 + groups[3],
-    groups[4] * 65536 + groups[5],
-    groups[6] * 65536 + groups[7],
-  )
+  out.setIPv6(groups[0] * 65536 + groups[1], groups[2] * 65536 + groups[3], groups[4] * 65536 + groups[5], groups[6] * 65536 + groups[7])
   return true
 }
 

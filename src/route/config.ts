@@ -55,9 +55,7 @@ export type RouteActionPlan =
     }
 
 /** {uri} is path and query as received, {query} is without "?", {host} is the request's host with its port. */
-export type TemplatePart =
-  | { readonly kind: 'text'; readonly text: string }
-  | { readonly kind: 'uri' | 'host' | 'path' | 'query' }
+export type TemplatePart = { readonly kind: 'text'; readonly text: string } | { readonly kind: 'uri' | 'host' | 'path' | 'query' }
 
 export interface HeaderLine {
   /** As written in the configuration; a valid token. */

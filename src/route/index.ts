@@ -1,0 +1,10 @@
+/**
+ * route: which route a request takes, and what the route changes or answers.
+ *
+ * In: the Plan's routes (config.ts) and a parsed head with the bytes it points to. Out: the index of a route; bytes of a new
+ * target, of field lines, of a Location. The caller owns all memory; what stays between calls is a scratch of each object,
+ * which is why a router belongs to one thread.
+ */
+export { explainRoute, type PredicateExplanation, type RouteExplanation } from './explain.ts'
+export { NormalPath } from './normal-path.ts'
+export { type MatchablePlan, NO_ROUTE, PATH_REFUSED, Router } from './router.ts'
