@@ -4,7 +4,8 @@ import type { CloseReason, Connection, ConnectionHandler } from '../connection.t
 import { closeReason } from '../failures.ts'
 import type { Timer } from '../timers.ts'
 import type { Loop } from './loop.ts'
-import { CQE_BUFFER, CQE_BUFFER_SHIFT, CQE_MORE, ERRNO, KIND } from './operations.ts'
+import { CQE_BUFFER, CQE_BUFFER_SHIFT, ERRNO, KIND } from './operations.ts'
+import { Receiver } from './receiver.ts'
 import { SendQueue } from './send-queue.ts'
 
 /*
@@ -36,12 +37,10 @@ export class RingConnection implements Connection {
   readonly generation: number
   readonly #loop: Loop
   readonly #queue: SendQueue
+  readonly #receiver = new Receiver()
   #fd: number
   #state: number
   #reason: CloseReason = 'done'
-  #isReceiving = false
-  #isCancelling = false
-  #isStarved = false
   /** A send failed; what the peer sent before is still to be received. */
   #isBroken = false
   #isPaused = false
@@ -160,7 +159,7 @@ export class RingConnection implements Connection {
 
   /** Buffers are there again. */
   relieve(): void {
-    this.#isStarved = false
+    this.#receiver.isStarved = false
     this.#touch()
   }
 
@@ -169,7 +168,7 @@ export class RingConnection implements Connection {
     this.#isDirty = false
     if (this.#state === OPEN || this.#state === FLUSHING) {
       if (this.#queue.inFlight === 0) this.#flushQueue()
-      this.#armReceive()
+      if (this.#state < DYING) this.#armReceive()
     }
     if (this.#state === DYING && !this.#isBusy()) this.#finish()
   }
@@ -190,11 +189,7 @@ export class RingConnection implements Connection {
   }
 
   onReceived(result: number, flags: number): void {
-    if ((flags & CQE_MORE) === 0) {
-      this.#isReceiving = false
-      this.#isCancelling = false
-      if (result !== 0 || this.#state === DYING) this.#touch()
-    }
+    if (!this.#receiver.completed(result, flags) && (result !== 0 || this.#state === DYING)) this.#touch()
     if (result > 0) this.#received(result, flags >>> CQE_BUFFER_SHIFT)
     else if ((flags & CQE_BUFFER) !== 0) this.#loop.discard(flags)
     if (result <= 0 && this.#state < DYING) this.#receiveEnded(result)
@@ -231,10 +226,8 @@ export class RingConnection implements Connection {
   #receiveEnded(result: number): void {
     if (result === 0) this.#finReceived()
     else if (this.#isBroken) this.#die('reset')
-    else if (result === ERRNO.ENOBUFS) {
-      this.#isStarved = true
-      this.#loop.starve(this)
-    } else if (result !== ERRNO.ECANCELED && result !== ERRNO.EINTR && result !== ERRNO.EAGAIN) this.#die(closeReason(errnoName(result)))
+    else if (result === ERRNO.ENOBUFS) this.#loop.starve(this)
+    else if (result !== ERRNO.ECANCELED && result !== ERRNO.EINTR && result !== ERRNO.EAGAIN) this.#die(closeReason(errnoName(result)))
   }
 
   #finReceived(): void {
@@ -249,7 +242,7 @@ export class RingConnection implements Connection {
   #sendFailed(result: number): void {
     const reason = closeReason(errnoName(result))
     if (result === ERRNO.EINTR || result === ERRNO.EAGAIN) this.#touch()
-    else if (reason === 'reset' && this.#isReceiving && !this.#isCancelling && this.#state === OPEN) {
+    else if (reason === 'reset' && this.#receiver.isInFlight && !this.#isPaused && this.#state === OPEN) {
       this.#isBroken = true
       this.#queue.clear()
     } else this.#die(reason)
@@ -269,14 +262,8 @@ export class RingConnection implements Connection {
   /** Receiving goes on while flushing, so that nothing stays unread. */
   #armReceive(): void {
     const { ring, group } = this.#loop
-    const isWanted = !this.#peerEnded && !this.#isStarved && (this.#state === OPEN ? !this.#isPaused : this.#state === FLUSHING)
-    if (isWanted && !this.#isReceiving) {
-      this.#isReceiving = true
-      ring.receive(this.#fd, group, false, this.slot, this.generation)
-    } else if (!isWanted && this.#isReceiving && !this.#isCancelling) {
-      this.#isCancelling = true
-      ring.cancel(KIND.RECEIVE, this.slot, this.generation)
-    }
+    const isWanted = !this.#peerEnded && !(this.#isPaused && this.#state === OPEN)
+    this.#receiver.arm(isWanted, ring, this.#fd, group, this.slot, this.generation)
   }
 
   #maySend(): boolean {
@@ -308,7 +295,7 @@ export class RingConnection implements Connection {
   }
 
   #isBusy(): boolean {
-    return this.#isReceiving || this.#queue.inFlight !== 0 || this.#connectTimer !== null
+    return this.#receiver.isInFlight || this.#queue.inFlight !== 0 || this.#connectTimer !== null
   }
 
   /** Cancels what is in flight and closes the descriptor. Nothing reaches the handler any more but closed(). */
@@ -316,7 +303,7 @@ export class RingConnection implements Connection {
     const { ring, timers } = this.#loop
     this.#reason = reason
     this.#state = DYING
-    if (this.#isReceiving && !this.#isCancelling) ring.cancel(KIND.RECEIVE, this.slot, this.generation)
+    this.#receiver.cancel(ring, this.slot, this.generation)
     if (this.#queue.inFlight !== 0) ring.cancel(KIND.SEND, this.slot, this.generation)
     else this.#queue.clear()
     if (this.#connectTimer !== null) {

@@ -10,7 +10,7 @@ import type { EngineOptions } from '../options.ts'
 import { Timer, type TimerWheel } from '../timers.ts'
 import { RingConnection } from './connection.ts'
 import { type Accepted, RingListener } from './listener.ts'
-import { Loop } from './loop.ts'
+import { Loop, MAX_LISTENERS, RING_SIZES } from './loop.ts'
 
 const DEFAULT_BACKLOG = 4096
 
@@ -23,8 +23,8 @@ export class RingEngine implements Engine {
   readonly #loop: Loop
   #closed: Promise<void> | null = null
 
-  constructor(options: EngineOptions, hooks: EngineHooks) {
-    this.#loop = new Loop(options, hooks)
+  constructor(options: EngineOptions, hooks: EngineHooks, sizes = RING_SIZES) {
+    this.#loop = new Loop(options, hooks, sizes)
     this.memory = this.#loop.memory
     this.blocks = this.#loop.blocks
     this.timers = this.#loop.timers
@@ -41,6 +41,8 @@ export class RingEngine implements Engine {
   async listen(options: ListenOptions, accepted: Accepted): Promise<Listener> {
     const { address, backlog = DEFAULT_BACKLOG, reusePort = false } = options
     if (this.#closed !== null) throw new EvenerError('LISTEN_FAILED', `cannot listen on ${formatAddress(address)}: the engine is closed`)
+    if (!this.#loop.hasRoomForListener)
+      throw new EvenerError('LISTEN_FAILED', `cannot listen on ${formatAddress(address)}: an engine has at most ${MAX_LISTENERS} listeners`)
     const fd = listenSocket({ address, backlog, reusePort })
     if (fd < 0) throw listenError(address, errnoName(fd))
     const bound = localAddress(fd) ?? address

@@ -14,6 +14,9 @@ import { Slices } from './slices.ts'
 /** Listeners of one engine; their descriptors come after those of the connections. */
 export const MAX_LISTENERS = 1024
 const BUFFER_GROUP = 1
+/** Small enough for the CPU's cache. */
+export const RING_SIZES = { sqEntries: 512, cqEntries: 8192 }
+export type RingSizes = typeof RING_SIZES
 const KEEP_ALIVE_MS = 2 ** 31 - 1
 
 /**
@@ -60,11 +63,12 @@ export class Loop implements CompletionSink {
   #isLibuvPolled = false
   #isLibuvReady = false
   #isInTurn = false
+  #isFinished = false
   #keepAlive: NodeJS.Timeout | null = null
   #onIdle: (() => void) | null = null
   readonly #turn = (): void => this.#runTurn()
 
-  constructor(options: EngineOptions, hooks: EngineHooks) {
+  constructor(options: EngineOptions, hooks: EngineHooks, sizes: RingSizes) {
     const arena = checked('mmap', native().mapMemory(options.blockBytes * options.blockCount))
     this.options = options
     this.#hooks = hooks
@@ -73,7 +77,7 @@ export class Loop implements CompletionSink {
     this.blocks = new Blocks(this.memory, options.blockBytes)
     this.bump = new BumpBlock(this.blocks)
     const descriptors = Math.min(options.maxConnections, SLOT_LIMIT) + MAX_LISTENERS
-    this.ring = new Ring({ sqEntries: 512, cqEntries: 8192, descriptors }, arena.high)
+    this.ring = new Ring({ ...sizes, descriptors }, arena.high)
     this.buffers = new ReceiveBuffers(this.ring.registerBuffers(BUFFER_GROUP, options.receiveBlocks, 0), this.blocks, arena.low, arena.high)
     this.timers = new Wheel(this, (error) => this.report(error))
   }
@@ -143,10 +147,13 @@ export class Loop implements CompletionSink {
     this.#freeSlots.push(slot)
   }
 
+  get hasRoomForListener(): boolean {
+    return this.#listeners.length < MAX_LISTENERS || this.#listeners.includes(null)
+  }
+
   addListener(listener: RingListener, fd: number): number {
     let slot = this.#listeners.indexOf(null)
     if (slot === -1) slot = this.#listeners.length
-    if (slot === MAX_LISTENERS) return -1
     this.#listeners[slot] = listener
     this.ring.descriptors[this.options.maxConnections + slot] = fd + 1
     return slot
@@ -160,6 +167,7 @@ export class Loop implements CompletionSink {
   /** flush() will be called before the loop waits again. */
   touch(connection: RingConnection): void {
     this.#dirty[this.#dirtyCount++] = connection
+    if (this.#isFinished) setImmediate(() => this.#settle())
   }
 
   /** relieve() will be called when there are buffers to receive into. */
@@ -263,6 +271,7 @@ export class Loop implements CompletionSink {
   #finish(onIdle: () => void): void {
     if (this.#keepAlive !== null) clearInterval(this.#keepAlive)
     this.#keepAlive = null
+    this.#isFinished = true
     this.ring.close()
     native().discardMemory(this.memory)
     onIdle()

@@ -22,6 +22,7 @@ export interface CompletionSink {
 }
 
 export interface RingOptions {
+  /** Powers of two: operations submitted at once, and completions that the kernel can post before it must keep some back. */
   readonly sqEntries: number
   readonly cqEntries: number
   /** Descriptors that the kernel closes with the thread. */
@@ -178,8 +179,8 @@ export class Ring {
   }
 
   /** Multishot; the kernel takes a buffer of the group for each completion. */
-  receive(fd: number, group: number, pollFirst: boolean, slot: number, generation: number): void {
-    const flags = OP.RECV | (SQE_BUFFER_SELECT << 8) | ((pollFirst ? RECV_MULTISHOT | POLL_FIRST : RECV_MULTISHOT) << 16)
+  receive(fd: number, group: number, slot: number, generation: number): void {
+    const flags = OP.RECV | (SQE_BUFFER_SELECT << 8) | (RECV_MULTISHOT << 16)
     this.#push(flags, fd, 0, 0, 0, 0, 0, 0, (slot << SLOT_SHIFT) | KIND.RECEIVE, generation, group)
   }
 

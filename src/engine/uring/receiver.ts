@@ -1,0 +1,39 @@
+import { CQE_MORE, ERRNO, KIND } from './operations.ts'
+import type { Ring } from './ring.ts'
+
+/**
+ * The multishot receive of one connection: whether it is in flight, and whether it should be.
+ *
+ *   idle ──arm(true)──▶ in flight ──arm(false)──▶ cancelling ──last completion──▶ idle
+ *                           └──no buffer──▶ starved ──relieve()──▶ idle
+ */
+export class Receiver {
+  isInFlight = false
+  isCancelling = false
+  /** The kernel found no buffer: wait for relieve(). */
+  isStarved = false
+
+  /** Submits the receive, or cancels it. */
+  arm(isWanted: boolean, ring: Ring, fd: number, group: number, slot: number, generation: number): void {
+    if (isWanted) {
+      if (this.isInFlight || this.isStarved) return
+      this.isInFlight = true
+      ring.receive(fd, group, slot, generation)
+    } else this.cancel(ring, slot, generation)
+  }
+
+  cancel(ring: Ring, slot: number, generation: number): void {
+    if (!this.isInFlight || this.isCancelling) return
+    this.isCancelling = true
+    ring.cancel(KIND.RECEIVE, slot, generation)
+  }
+
+  /** Takes note of a completion. False when it was the last one of this receive. */
+  completed(result: number, flags: number): boolean {
+    if ((flags & CQE_MORE) !== 0) return true
+    this.isInFlight = false
+    this.isCancelling = false
+    this.isStarved = result === ERRNO.ENOBUFS
+    return false
+  }
+}
