@@ -1,5 +1,7 @@
 import { BYTE, HEX, HOST } from './characters.ts'
 
+const { BRACKET_CLOSE, BRACKET_OPEN, COLON, DOT, NINE, ZERO } = BYTE
+
 /**
  * Reads host [":" port] (RFC 9110 §7.2, RFC 3986 §3.2) and returns the end of the host, or -1 where it is not valid. The
  * host is an IPv6 literal in brackets, or a non-empty run of the bytes that HOST lists; userinfo, percent-encoding, commas,
@@ -7,7 +9,7 @@ import { BYTE, HEX, HOST } from './characters.ts'
  */
 export function parseAuthority(memory: Uint8Array, start: number, end: number): number {
   let hostEnd = start
-  if (memory[start] === BYTE.BRACKET_OPEN && start < end) {
+  if (memory[start] === BRACKET_OPEN && start < end) {
     hostEnd = endOfIpv6Literal(memory, start, end)
     if (hostEnd === -1) return -1
   } else {
@@ -15,10 +17,10 @@ export function parseAuthority(memory: Uint8Array, start: number, end: number): 
     if (hostEnd === start) return -1
   }
   if (hostEnd === end) return hostEnd
-  if (memory[hostEnd] !== BYTE.COLON || end - hostEnd > 6) return -1
+  if (memory[hostEnd] !== COLON || end - hostEnd > 6) return -1
   let port = 0
   for (let at = hostEnd + 1; at < end; at++) {
-    const digit = memory[at] - BYTE.ZERO
+    const digit = memory[at] - ZERO
     if (digit < 0 || digit > 9) return -1
     port = port * 10 + digit
   }
@@ -34,44 +36,43 @@ function endOfIpv6Literal(memory: Uint8Array, start: number, end: number): numbe
   let at = start + 1
   let groups = 0
   let hasGap = false
-  if (memory[at] === BYTE.COLON) {
-    if (memory[at + 1] !== BYTE.COLON) return -1
+  if (memory[at] === COLON) {
+    if (memory[at + 1] !== COLON) return -1
     hasGap = true
     at += 2
   }
-  while (at < end && memory[at] !== BYTE.BRACKET_CLOSE) {
+  while (at < end && memory[at] !== BRACKET_CLOSE) {
     const groupStart = at
     while (at < end && at - groupStart < 5 && HEX[memory[at]] !== 255) at++
-    if (memory[at] === BYTE.DOT) {
+    if (memory[at] === DOT) {
       at = endOfIpv4(memory, groupStart, end)
       groups += 2
       break
     }
     if (at === groupStart || at - groupStart > 4) return -1
     groups++
-    if (memory[at] !== BYTE.COLON) break
+    if (memory[at] !== COLON) break
     at++
-    if (memory[at] !== BYTE.COLON) {
-      if (memory[at] === BYTE.BRACKET_CLOSE) return -1
+    if (memory[at] !== COLON) {
+      if (memory[at] === BRACKET_CLOSE) return -1
       continue
     }
     if (hasGap) return -1
     hasGap = true
     at++
   }
-  if (at === -1 || at >= end || memory[at] !== BYTE.BRACKET_CLOSE) return -1
+  if (at === -1 || at >= end || memory[at] !== BRACKET_CLOSE) return -1
   return (hasGap ? groups < 8 : groups === 8) ? at + 1 : -1
 }
 
 function endOfIpv4(memory: Uint8Array, start: number, end: number): number {
   let at = start
   for (let part = 0; part < 4; part++) {
-    if (part > 0 && (at >= end || memory[at++] !== BYTE.DOT)) return -1
+    if (part > 0 && (at >= end || memory[at++] !== DOT)) return -1
     const partStart = at
     let value = 0
-    while (at < end && at - partStart < 3 && memory[at] >= BYTE.ZERO && memory[at] <= BYTE.NINE)
-      value = value * 10 + memory[at++] - BYTE.ZERO
-    if (at === partStart || value > 255 || (at - partStart > 1 && memory[partStart] === BYTE.ZERO)) return -1
+    while (at < end && at - partStart < 3 && memory[at] >= ZERO && memory[at] <= NINE) value = value * 10 + memory[at++] - ZERO
+    if (at === partStart || value > 255 || (at - partStart > 1 && memory[partStart] === ZERO)) return -1
   }
   return at
 }

@@ -25,14 +25,14 @@ export const BYTE = {
   BRACKET_CLOSE: 0x5d,
 } as const
 
-/** 1 for a tchar, RFC 9110 §5.6.2. */
-export const TOKEN = table((byte) => isAlphanumeric(byte) || isOneOf(byte, "!#$%&'*+-.^_`|~"), 1)
+/** 1 for a tchar (RFC 9110 §5.6.2) that is a letter, a digit or "-", 2 for any other tchar, 0 for the rest. */
+export const TOKEN = table((byte) => (isAlphanumeric(byte) || isOneOf(byte, '-') ? 1 : isOneOf(byte, "!#$%&'*+.^_`|~") ? 2 : 0))
 
 /** 1 for a byte that may not stand in a field value, RFC 9110 §5.5: controls except HTAB, and DEL. obs-text (0x80 to 0xff) may. */
-export const VALUE_STOP = table((byte) => (byte < 0x20 && byte !== BYTE.HTAB) || byte === 0x7f, 1)
+export const VALUE_STOP = table((byte) => ((byte < 0x20 && byte !== BYTE.HTAB) || byte === 0x7f ? 1 : 0))
 
 /** 1 for qdtext, RFC 9110 §5.6.4. */
-export const QUOTED_TEXT = table((byte) => VALUE_STOP[byte] === 0 && byte !== BYTE.QUOTE && byte !== BYTE.BACKSLASH, 1)
+export const QUOTED_TEXT = table((byte) => (VALUE_STOP[byte] === 0 && byte !== BYTE.QUOTE && byte !== BYTE.BACKSLASH ? 1 : 0))
 
 /** What a byte of a request target is to the scanner; PLAIN bytes are skipped. */
 export const TARGET_BYTE = { PLAIN: 0, QUESTION: 1, PERCENT: 2, STOP: 3 } as const
@@ -57,7 +57,7 @@ PATH[BYTE.BACKSLASH] = TARGET_BYTE.STOP
  * 1 for a byte of a reg-name or IPv4 address: unreserved and sub-delims of RFC 3986 §3.2.2, except the comma (a list of
  * hosts to a parser that joins repeated fields). Percent-encoding is left out too: not every server decodes it.
  */
-export const HOST = table((byte) => isAlphanumeric(byte) || isOneOf(byte, "-._~!$&'()*+;="), 1)
+export const HOST = table((byte) => (isAlphanumeric(byte) || isOneOf(byte, "-._~!$&'()*+;=") ? 1 : 0))
 
 /** The value of a hexadecimal digit, 255 for any other byte. */
 export const HEX = new Uint8Array(256).fill(255)
@@ -67,8 +67,8 @@ for (let value = 0; value < 16; value++) {
   HEX[digit.toUpperCase().charCodeAt(0)] = value
 }
 
-function table(contains: (byte: number) => boolean, value: number): Uint8Array {
-  return Uint8Array.from({ length: 256 }, (_, byte) => (contains(byte) ? value : 0))
+function table(classOf: (byte: number) => number): Uint8Array {
+  return Uint8Array.from({ length: 256 }, (_, byte) => classOf(byte))
 }
 
 function isAlphanumeric(byte: number): boolean {

@@ -2,8 +2,10 @@ import { BYTE, TOKEN } from './characters.ts'
 import { equalNames, equalsIgnoreCase, fieldId } from './field-names.ts'
 import { FIELD, type Fields } from './fields.ts'
 
+const { COMMA, HTAB, SPACE } = BYTE
+
 /** What parseConnectionOptions found, as bits. */
-export const CONNECTION = {
+export const OPTION = {
   CLOSE: 1,
   KEEP_ALIVE: 2,
   UPGRADE: 4,
@@ -56,18 +58,20 @@ export function flags(...ids: readonly number[]): Uint8Array {
   return table
 }
 
-/** CONNECTION.* bits of one Connection value. Empty elements and any white space around commas are accepted (RFC 9110 §5.6.1). */
+/** OPTION.* bits of one Connection value. Empty elements and any white space around commas are accepted (RFC 9110 §5.6.1). */
 export function parseConnectionOptions(memory: Uint8Array, start: number, end: number): number {
+  // What nearly every client sends.
+  if (end - start === 10 && fieldId(memory, start, end) === FIELD.KEEP_ALIVE) return OPTION.KEEP_ALIVE
   let found = 0
   let at = start
   while (at < end) {
     const tokenStart = skipSeparators(memory, at, end)
     let tokenEnd = tokenStart
-    while (tokenEnd < end && TOKEN[memory[tokenEnd]] === 1) tokenEnd++
+    while (tokenEnd < end && TOKEN[memory[tokenEnd]] !== 0) tokenEnd++
     if (tokenEnd > tokenStart) found |= classify(memory, tokenStart, tokenEnd)
     at = tokenEnd
-    while (at < end && memory[at] !== BYTE.COMMA) {
-      if (memory[at] !== BYTE.SPACE && memory[at] !== BYTE.HTAB) found |= CONNECTION.MALFORMED
+    while (at < end && memory[at] !== COMMA) {
+      if (memory[at] !== SPACE && memory[at] !== HTAB) found |= OPTION.MALFORMED
       at++
     }
   }
@@ -87,9 +91,9 @@ export function isConnectionOption(memory: Uint8Array, head: { readonly fields: 
     while (at < end) {
       const tokenStart = skipSeparators(memory, at, end)
       at = tokenStart
-      while (at < end && memory[at] !== BYTE.COMMA) at++
+      while (at < end && memory[at] !== COMMA) at++
       let tokenEnd = at
-      while (tokenEnd > tokenStart && (memory[tokenEnd - 1] === BYTE.SPACE || memory[tokenEnd - 1] === BYTE.HTAB)) tokenEnd--
+      while (tokenEnd > tokenStart && (memory[tokenEnd - 1] === SPACE || memory[tokenEnd - 1] === HTAB)) tokenEnd--
       if (equalNames(memory, tokenStart, tokenEnd, nameStart, nameEnd)) return true
     }
   }
@@ -98,15 +102,15 @@ export function isConnectionOption(memory: Uint8Array, head: { readonly fields: 
 
 function skipSeparators(memory: Uint8Array, start: number, end: number): number {
   let at = start
-  while (at < end && (memory[at] === BYTE.COMMA || memory[at] === BYTE.SPACE || memory[at] === BYTE.HTAB)) at++
+  while (at < end && (memory[at] === COMMA || memory[at] === SPACE || memory[at] === HTAB)) at++
   return at
 }
 
 function classify(memory: Uint8Array, start: number, end: number): number {
   const id = fieldId(memory, start, end)
-  if (id === FIELD.KEEP_ALIVE) return CONNECTION.KEEP_ALIVE
-  if (id === FIELD.UPGRADE) return CONNECTION.UPGRADE
-  if (id === FIELD.OTHER && equalsIgnoreCase(memory, start, end, CLOSE)) return CONNECTION.CLOSE
+  if (id === FIELD.KEEP_ALIVE) return OPTION.KEEP_ALIVE
+  if (id === FIELD.UPGRADE) return OPTION.UPGRADE
+  if (id === FIELD.OTHER && equalsIgnoreCase(memory, start, end, CLOSE)) return OPTION.CLOSE
   if (HOP_BY_HOP[id] === 1) return 0
-  return PROTECTED[id] === 1 ? CONNECTION.PROTECTED : CONNECTION.OTHER
+  return PROTECTED[id] === 1 ? OPTION.PROTECTED : OPTION.OTHER
 }

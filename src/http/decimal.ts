@@ -1,5 +1,7 @@
 import { BYTE } from './characters.ts'
 
+const { ZERO } = BYTE
+
 /** More digits than any number up to 2^53 - 1 needs, so that leading zeros are bounded. */
 const MAX_DIGITS = 19
 
@@ -8,7 +10,7 @@ export function parseDecimal(memory: Uint8Array, start: number, end: number): nu
   if (start >= end || end - start > MAX_DIGITS) return -1
   let value = 0
   for (let at = start; at < end; at++) {
-    const digit = memory[at] - BYTE.ZERO
+    const digit = memory[at] - ZERO
     if (digit < 0 || digit > 9) return -1
     value = value * 10 + digit
   }
@@ -22,7 +24,7 @@ export function writeDecimal(memory: Uint8Array, at: number, value: number): num
   let rest = value
   for (let position = end - 1; position >= at; position--) {
     const next = Math.floor(rest / 10)
-    memory[position] = BYTE.ZERO + rest - next * 10
+    memory[position] = ZERO + rest - next * 10
     rest = next
   }
   return end

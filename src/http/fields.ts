@@ -5,6 +5,8 @@
  */
 export class Fields {
   count = 0
+  /** Some name has a mark other than "-", as in "x_y". */
+  hasMarkedName = false
   /** nameStart, nameEnd, valueStart, valueEnd of each field; the value is without the white space around it. */
   readonly offsets: Int32Array
   /** FIELD.* of each field, FIELD.OTHER where the name is not a well-known one. */

@@ -8,7 +8,7 @@
  */
 export { isValidAuthority, parseAuthority } from './authority.ts'
 export { ByteRange } from './byte-range.ts'
-export { CONNECTION, flags, HOP_BY_HOP, isConnectionOption, PROTECTED, parseConnectionOptions } from './connection-options.ts'
+export { flags, HOP_BY_HOP, isConnectionOption, OPTION, PROTECTED, parseConnectionOptions } from './connection-options.ts'
 export { findCookie } from './cookie.ts'
 export { parseDecimal, writeDecimal } from './decimal.ts'
 export { equalsIgnoreCase, FIELD_NAMES, fieldId } from './field-names.ts'
@@ -25,6 +25,8 @@ export {
   writeFieldLine,
   writeFields,
   writeRange,
+  writeRequestLine,
+  writeStatusLine,
   writeTarget,
 } from './h1/head-writer.ts'
 export { REJECT, REJECTIONS, type Rejection, type RejectKey } from './h1/reject.ts'

@@ -119,15 +119,15 @@ function nextState(state: number, byte: number): number {
     case STATE.AFTER_VALUE:
       return isSpace(byte) ? state : byte === BYTE.SEMICOLON ? STATE.NAME_START : -1
     case STATE.NAME_START:
-      return isSpace(byte) ? state : TOKEN[byte] === 1 ? STATE.NAME : -1
+      return isSpace(byte) ? state : TOKEN[byte] !== 0 ? STATE.NAME : -1
     case STATE.NAME:
-      return TOKEN[byte] === 1 ? state : byte === BYTE.EQUALS ? STATE.VALUE_START : afterElement(byte, STATE.AFTER_NAME)
+      return TOKEN[byte] !== 0 ? state : byte === BYTE.EQUALS ? STATE.VALUE_START : afterElement(byte, STATE.AFTER_NAME)
     case STATE.AFTER_NAME:
       return isSpace(byte) ? state : byte === BYTE.EQUALS ? STATE.VALUE_START : byte === BYTE.SEMICOLON ? STATE.NAME_START : -1
     case STATE.VALUE_START:
-      return isSpace(byte) ? state : byte === BYTE.QUOTE ? STATE.QUOTED : TOKEN[byte] === 1 ? STATE.VALUE : -1
+      return isSpace(byte) ? state : byte === BYTE.QUOTE ? STATE.QUOTED : TOKEN[byte] !== 0 ? STATE.VALUE : -1
     case STATE.VALUE:
-      return TOKEN[byte] === 1 ? state : afterElement(byte, STATE.AFTER_VALUE)
+      return TOKEN[byte] !== 0 ? state : afterElement(byte, STATE.AFTER_VALUE)
     case STATE.QUOTED:
       if (QUOTED_TEXT[byte] === 1) return state
       return byte === BYTE.QUOTE ? STATE.VALUE_END : byte === BYTE.BACKSLASH ? STATE.QUOTED_PAIR : -1

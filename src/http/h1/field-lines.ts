@@ -3,6 +3,8 @@ import { fieldId, isConfusable } from '../field-names.ts'
 import { FIELD, type Fields } from '../fields.ts'
 import { REJECT } from './reject.ts'
 
+const { COLON, CR, HTAB, LF, SPACE } = BYTE
+
 /**
  * Reads field lines up to and with the empty line that ends them (RFC 9112 §5) into `fields`, at most `maxFields` of them
  * and never more than its capacity. Returns the offset behind the empty line, 0 where more bytes are needed, or -REJECT.*.
@@ -14,19 +16,21 @@ export function parseFieldLines(memory: Uint8Array, start: number, end: number, 
   const offsets = fields.offsets
   const limit = Math.min(maxFields, fields.capacity)
   let count = 0
+  let marks = 0
   let at = start
   for (;;) {
     const nameStart = at
-    while (at < end && token[memory[at]] === 1) at++
+    for (let kind = 0; at < end && (kind = token[memory[at]]) !== 0; at++) marks |= kind
     if (at === end) return 0
-    if (memory[at] !== BYTE.COLON || at === nameStart) {
-      if (at !== nameStart || memory[at] !== BYTE.CR) return refuseName(memory, nameStart, at, end, count)
+    if (memory[at] !== COLON || at === nameStart) {
+      if (at !== nameStart || memory[at] !== CR) return refuseName(memory, nameStart, at, end, count)
       const after = endOfLine(memory, at, end)
-      if (after > 0) fields.count = count
+      fields.count = count
+      fields.hasMarkedName = (marks & 2) !== 0
       return after
     }
     const nameEnd = at++
-    while (at < end && (memory[at] === BYTE.SPACE || memory[at] === BYTE.HTAB)) at++
+    while (at < end && (memory[at] === SPACE || memory[at] === HTAB)) at++
     const valueStart = at
     while (at < end && valueStop[memory[at]] === 0) at++
     if (at === end) return 0
@@ -34,7 +38,7 @@ export function parseFieldLines(memory: Uint8Array, start: number, end: number, 
     if (after <= 0) return after
     if (count === limit) return -REJECT.TOO_MANY_FIELDS
     let valueEnd = at
-    while (valueEnd > valueStart && (memory[valueEnd - 1] === BYTE.SPACE || memory[valueEnd - 1] === BYTE.HTAB)) valueEnd--
+    while (valueEnd > valueStart && (memory[valueEnd - 1] === SPACE || memory[valueEnd - 1] === HTAB)) valueEnd--
     const slot = count << 2
     offsets[slot] = nameStart
     offsets[slot + 1] = nameEnd
@@ -47,15 +51,16 @@ export function parseFieldLines(memory: Uint8Array, start: number, end: number, 
 
 /** The offset behind CRLF at `at`, 0 where its LF has not come yet, or the refusal of the byte that stands there instead. */
 export function endOfLine(memory: Uint8Array, at: number, end: number): number {
-  if (memory[at] === BYTE.CR) {
+  if (memory[at] === CR) {
     if (at + 1 === end) return 0
-    return memory[at + 1] === BYTE.LF ? at + 2 : -REJECT.BARE_CR
+    return memory[at + 1] === LF ? at + 2 : -REJECT.BARE_CR
   }
-  return memory[at] === BYTE.LF ? -REJECT.BARE_LF : -REJECT.FIELD_VALUE_INVALID
+  return memory[at] === LF ? -REJECT.BARE_LF : -REJECT.FIELD_VALUE_INVALID
 }
 
 /** Whether some name only looks like a well-known one; see isConfusable. Not part of parsing, because responses may have such names. */
 export function hasConfusableName(memory: Uint8Array, fields: Fields): boolean {
+  if (!fields.hasMarkedName) return false
   for (let i = 0; i < fields.count; i++) {
     if (fields.ids[i] === FIELD.OTHER && isConfusable(memory, fields.offsets[i << 2], fields.offsets[(i << 2) + 1])) return true
   }
@@ -64,15 +69,15 @@ export function hasConfusableName(memory: Uint8Array, fields: Fields): boolean {
 
 function refuseName(memory: Uint8Array, nameStart: number, at: number, end: number, count: number): number {
   const byte = memory[at]
-  if (byte === BYTE.CR || byte === BYTE.LF) {
+  if (byte === CR || byte === LF) {
     const after = endOfLine(memory, at, end)
     return after > 0 ? -REJECT.FIELD_COLON_MISSING : after
   }
-  if (byte === BYTE.COLON) return -REJECT.FIELD_NAME_EMPTY
-  if (byte !== BYTE.SPACE && byte !== BYTE.HTAB) return -REJECT.FIELD_NAME_INVALID
+  if (byte === COLON) return -REJECT.FIELD_NAME_EMPTY
+  if (byte !== SPACE && byte !== HTAB) return -REJECT.FIELD_NAME_INVALID
   if (at === nameStart) return count === 0 ? -REJECT.LEADING_SPACE : -REJECT.OBS_FOLD
   let next = at + 1
-  while (next < end && (memory[next] === BYTE.SPACE || memory[next] === BYTE.HTAB)) next++
+  while (next < end && (memory[next] === SPACE || memory[next] === HTAB)) next++
   if (next === end) return 0
-  return memory[next] === BYTE.COLON ? -REJECT.FIELD_SPACE_BEFORE_COLON : -REJECT.FIELD_NAME_INVALID
+  return memory[next] === COLON ? -REJECT.FIELD_SPACE_BEFORE_COLON : -REJECT.FIELD_NAME_INVALID
 }

@@ -4,6 +4,8 @@ import { equalsIgnoreCase } from '../field-names.ts'
 import type { Fields } from '../fields.ts'
 import { REJECT } from './reject.ts'
 
+const { COMMA, HTAB, SPACE, ZERO } = BYTE
+
 const CHUNKED = Uint8Array.from('chunked', (character) => character.charCodeAt(0))
 
 /**
@@ -16,7 +18,7 @@ export function parseContentLength(memory: Uint8Array, fields: Fields, index: nu
   const value = parseDecimal(memory, start, end)
   if (value === -1) return -REJECT.CONTENT_LENGTH_INVALID
   let digits = start
-  while (digits < end - 1 && memory[digits] === BYTE.ZERO) digits++
+  while (digits < end - 1 && memory[digits] === ZERO) digits++
   fields.offsets[index * 4 + 2] = digits
   return value
 }
@@ -32,11 +34,11 @@ export function refuseTransferEncoding(memory: Uint8Array, start: number, end: n
   let isLast = false
   let at = start
   for (;;) {
-    while (at < end && (memory[at] === BYTE.SPACE || memory[at] === BYTE.HTAB)) at++
+    while (at < end && (memory[at] === SPACE || memory[at] === HTAB)) at++
     const elementStart = at
-    while (at < end && memory[at] !== BYTE.COMMA) at++
+    while (at < end && memory[at] !== COMMA) at++
     let elementEnd = at
-    while (elementEnd > elementStart && (memory[elementEnd - 1] === BYTE.SPACE || memory[elementEnd - 1] === BYTE.HTAB)) elementEnd--
+    while (elementEnd > elementStart && (memory[elementEnd - 1] === SPACE || memory[elementEnd - 1] === HTAB)) elementEnd--
     if (elementEnd === elementStart) return REJECT.TRANSFER_ENCODING_INVALID
     isLast = equalsIgnoreCase(memory, elementStart, elementEnd, CHUNKED)
     if (isLast) chunked++

@@ -2,10 +2,18 @@ import { BYTE } from '../characters.ts'
 import { isConnectionOption } from '../connection-options.ts'
 import { writeDecimal } from '../decimal.ts'
 import { FIELD, type Fields } from '../fields.ts'
-import { type RequestHead, TARGET } from '../message.ts'
+import { METHOD, type RequestHead, type ResponseHead, TARGET } from '../message.ts'
+
+const { ASTERISK, COLON, CR, LF, SLASH, SPACE } = BYTE
+
+const ONE = 0x31
+/** " HTTP/1.1" CRLF */
+const VERSION_BYTES = 11
+/** "HTTP/1.1 200 " */
+const STATUS_LINE_BYTES = 13
 
 /** Runs of at least so many bytes are copied by the runtime, shorter ones in a loop; bench/http-codec.ts has the break-even. */
-const COPY_WITHIN_FROM = 64
+const COPY_WITHIN_FROM = 24
 
 export interface WritableHead {
   readonly fields: Fields
@@ -29,8 +37,8 @@ export function writeBytes(memory: Uint8Array, at: number, bytes: Uint8Array): n
 }
 
 export function writeCrlf(memory: Uint8Array, at: number): number {
-  memory[at] = BYTE.CR
-  memory[at + 1] = BYTE.LF
+  memory[at] = CR
+  memory[at + 1] = LF
   return at + 2
 }
 
@@ -52,7 +60,7 @@ export function writeFields(memory: Uint8Array, at: number, head: WritableHead, 
     if (drop[fields.ids[i]] === 1 || (hasOptions && isConnectionOption(memory, head, nameStart, nameEnd))) continue
     const valueStart = offsets[slot + 2]
     const valueEnd = offsets[slot + 3]
-    const isCanonical = valueStart === nameEnd + 2 && memory[nameEnd + 1] === BYTE.SPACE && memory[valueEnd] === BYTE.CR
+    const isCanonical = valueStart === nameEnd + 2 && memory[nameEnd + 1] === SPACE && memory[valueEnd] === CR
     if (isCanonical && nameStart === runEnd) {
       runEnd = valueEnd + 2
       continue
@@ -79,8 +87,8 @@ export function writeFieldLine(
   valueEnd: number,
 ): number {
   at = writeRange(memory, at, nameStart, nameEnd)
-  memory[at] = BYTE.COLON
-  memory[at + 1] = BYTE.SPACE
+  memory[at] = COLON
+  memory[at + 1] = SPACE
   return writeCrlf(memory, writeRange(memory, at + 2, valueStart, valueEnd))
 }
 
@@ -96,9 +104,38 @@ export function writeDecimalField(memory: Uint8Array, at: number, prefix: Uint8A
 export function writeTarget(memory: Uint8Array, at: number, head: RequestHead, isOptions: boolean): number {
   if (head.targetForm !== TARGET.ABSOLUTE) return writeRange(memory, at, head.targetStart, head.targetEnd)
   if (head.pathStart === head.pathEnd) {
-    memory[at++] = isOptions && !head.hasQuery ? BYTE.ASTERISK : BYTE.SLASH
+    memory[at++] = isOptions && !head.hasQuery ? ASTERISK : SLASH
   }
   return writeRange(memory, at, head.pathStart, head.queryEnd)
+}
+
+/**
+ * The request line as an HTTP/1.1 client of an origin server writes it: method, writeTarget, "HTTP/1.1". At most one byte longer
+ * than the one that was received.
+ */
+export function writeRequestLine(memory: Uint8Array, at: number, head: RequestHead): number {
+  let end: number
+  if (head.targetForm === TARGET.ABSOLUTE) {
+    end = writeRange(memory, at, head.methodStart, head.methodEnd + 1)
+    end = writeTarget(memory, end, head, head.method === METHOD.OPTIONS)
+    end = writeRange(memory, end, head.targetEnd, head.targetEnd + VERSION_BYTES)
+  } else end = writeRange(memory, at, head.methodStart, head.targetEnd + VERSION_BYTES)
+  memory[end - 3] = ONE
+  return end
+}
+
+/** The status line as HTTP/1.1, with the reason as it came. At most one byte longer than the one that was received. */
+export function writeStatusLine(memory: Uint8Array, at: number, head: ResponseHead): number {
+  const statusEnd = head.headStart + STATUS_LINE_BYTES - 1
+  let end: number
+  if (head.reasonStart > statusEnd) end = writeRange(memory, at, head.headStart, head.reasonEnd + 2)
+  else {
+    end = writeRange(memory, at, head.headStart, statusEnd)
+    memory[end] = SPACE
+    end = writeCrlf(memory, end + 1)
+  }
+  memory[at + 7] = ONE
+  return end
 }
 
 /** Whether the Host field must be written anew from the head's authority: RFC 9112 §3.2.2, or because it is missing. */
