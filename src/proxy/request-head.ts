@@ -24,8 +24,7 @@ export function writeRequestHead(exchange: Exchange, connection: Connection): bo
   const route = exchange.route as RouteState
   const downstream = exchange.downstream as DownstreamConnection
   const site = exchange.site as ListenerSite
-  const room = request.headEnd - request.headStart + 2 * request.fields.count + ADDED_ROOM + FORWARDED_ROOM + site.via[1].length + (route.requestEdit === null ? 0 : route.requestEdit.addedBytes)
-  const start = connection.reserve(room)
+  const start = connection.reserve(roomFor(exchange, route, site))
   if (start === -1) return false
   const writer = exchange.worker.headWriter
   writer.begin(start)
@@ -37,6 +36,7 @@ export function writeRequestHead(exchange: Exchange, connection: Connection): bo
   if (isHostWritten) dropped[FIELD.HOST] = 1
   if (request.minorVersion === 0) dropped[FIELD.EXPECT] = 1
   writeMaxForwards(exchange, writer, dropped)
+  if (route.requestEdit !== null) route.requestEdit.mark(writer.memory, request.fields)
   writer.fields(request, dropped)
   if (request.body === BODY.CHUNKED) writer.literal(TRANSFER_ENCODING_CHUNKED)
   if (request.upgrade && request.minorVersion > 0) writeUpgrade(exchange, writer)
@@ -46,6 +46,14 @@ export function writeRequestHead(exchange: Exchange, connection: Connection): bo
   writer.literal(CRLF)
   connection.commit(writer.at - start)
   return true
+}
+
+function roomFor(exchange: Exchange, route: RouteState, site: ListenerSite): number {
+  const request = exchange.request
+  let room = request.headEnd - request.headStart + 2 * request.fields.count + ADDED_ROOM + FORWARDED_ROOM + site.via[1].length
+  if (route.requestEdit !== null) room += route.requestEdit.addedBytes
+  if (route.rewrite !== null) room += route.rewrite.prepare(exchange.worker.engine.memory, request)
+  return room
 }
 
 function writeRequestLine(exchange: Exchange, writer: HeadWriter, route: RouteState): void {
