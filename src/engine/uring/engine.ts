@@ -74,6 +74,7 @@ export class RingEngine implements Engine {
 
   defer(callback: () => void): void {
     setImmediate(() => {
+      if (this.#loop.isFinished) return
       try {
         callback()
       } catch (error) {

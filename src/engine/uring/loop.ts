@@ -63,7 +63,7 @@ export class Loop implements CompletionSink {
   #isLibuvPolled = false
   #isLibuvReady = false
   #isInTurn = false
-  #isFinished = false
+  isFinished = false
   #keepAlive: NodeJS.Timeout | null = null
   #onIdle: (() => void) | null = null
   readonly #turn = (): void => this.#runTurn()
@@ -167,7 +167,7 @@ export class Loop implements CompletionSink {
   /** flush() will be called before the loop waits again. */
   touch(connection: RingConnection): void {
     this.#dirty[this.#dirtyCount++] = connection
-    if (this.#isFinished) setImmediate(() => this.#settle())
+    if (this.isFinished) setImmediate(() => this.#settle())
   }
 
   /** relieve() will be called when there are buffers to receive into. */
@@ -271,7 +271,9 @@ export class Loop implements CompletionSink {
   #finish(onIdle: () => void): void {
     if (this.#keepAlive !== null) clearInterval(this.#keepAlive)
     this.#keepAlive = null
-    this.#isFinished = true
+    this.isFinished = true
+    // Descriptors that are still to be closed.
+    while (this.ring.pending > 0) this.ring.enter(0, 0)
     this.ring.close()
     native().discardMemory(this.memory)
     onIdle()
