@@ -45,6 +45,8 @@ struct ring {
   int enter_fd;
   unsigned enter_flags;
   struct control *control;
+  double wall_measured_ms; /* on the monotonic clock */
+  double wall_ahead_ms;
   int32_t *descriptors;
   uint32_t descriptor_count;
   uint8_t accept_kind;
@@ -130,12 +132,21 @@ static struct ring *this_ring(napi_env env, napi_callback_info info, napi_value 
   return data;
 }
 
-static void read_clocks(struct control *control) {
+static double now_ms(clockid_t clock) {
   struct timespec now;
-  clock_gettime(CLOCK_MONOTONIC, &now);
-  control->monotonic_ms = (double)now.tv_sec * 1e3 + (double)now.tv_nsec / 1e6;
-  clock_gettime(CLOCK_REALTIME, &now);
-  control->wall_ms = (double)now.tv_sec * 1e3 + (double)now.tv_nsec / 1e6;
+  clock_gettime(clock, &now);
+  return (double)now.tv_sec * 1e3 + (double)now.tv_nsec / 1e6;
+}
+
+/* One clock is read each time; how far the other is ahead of it is measured once a second, so that its jumps are followed. */
+static void read_clocks(struct ring *ring) {
+  const double monotonic_ms = now_ms(CLOCK_MONOTONIC);
+  if (!(monotonic_ms - ring->wall_measured_ms < 1000)) {
+    ring->wall_measured_ms = monotonic_ms;
+    ring->wall_ahead_ms = now_ms(CLOCK_REALTIME) - monotonic_ms;
+  }
+  ring->control->monotonic_ms = monotonic_ms;
+  ring->control->wall_ms = monotonic_ms + ring->wall_ahead_ms;
 }
 
 /* How long libuv lets us wait, in milliseconds: 0 when it has something to do, -1 for ever. */
@@ -162,7 +173,7 @@ static napi_value enter(napi_env env, napi_callback_info info) {
   struct io_uring_getevents_arg extra = {.ts = wait > 0 && timeout_ms > 0 ? (uint64_t)(uintptr_t)&timeout : 0};
   const unsigned flags = IORING_ENTER_GETEVENTS | IORING_ENTER_EXT_ARG | ring->enter_flags;
   const int32_t result = result_of(syscall(SYS_io_uring_enter, ring->enter_fd, submit, wait, flags, &extra, sizeof extra));
-  read_clocks(ring->control);
+  read_clocks(ring);
   return make_int(env, result);
 }
 
@@ -244,7 +255,7 @@ static int map_ring(struct ring *ring, const struct io_uring_params *params) {
   ring->cq_tail = (uint32_t *)(rings + params->cq_off.tail);
   ring->cqes = (struct io_uring_cqe *)(rings + params->cq_off.cqes);
   ring->cq_mask = params->cq_entries - 1;
-  read_clocks(ring->control);
+  read_clocks(ring);
   return 1;
 }
 
@@ -280,6 +291,7 @@ static napi_value create_ring(napi_env env, napi_callback_info info) {
   struct ring *ring = calloc(1, sizeof *ring);
   if (ring == NULL) return make_int(env, -ENOMEM);
   ring->references = 1;
+  ring->wall_measured_ms = -1e3;
   ring->descriptor_count = (uint32_t)read_int(env, argument[3]);
   ring->accept_kind = (uint8_t)read_int(env, argument[4]);
   ring->fd = (int)syscall(SYS_io_uring_setup, read_int(env, argument[0]), &params);
