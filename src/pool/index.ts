@@ -19,6 +19,7 @@ export {
   type CheckTarget,
   systemDelay,
 } from './check/connect.ts'
+export type { PoolPlan } from './config.ts'
 export { type KeySource, NO_KEY, NO_KEY_SOURCE, PickContext } from './context.ts'
 export { type AlgorithmDefinition, MAX_WEIGHT, type PoolDefinition, type ServerDefinition } from './definition.ts'
 export { hashBytes, hashText } from './hash.ts'

@@ -1,6 +1,5 @@
 import { CidrSet } from '../core/index.ts'
-import { Pool, type SlotAssignment } from '../pool/index.ts'
-import type { PoolPlan } from '../pool/config.ts'
+import { Pool, type PoolPlan, type SlotAssignment } from '../pool/index.ts'
 import { compileHeaderEdit, compileRewrite, RedirectTemplate, Router } from '../route/index.ts'
 import { contentTypeLine, type LocalAnswer } from './answer.ts'
 import { attempt } from './attempt.ts'
@@ -107,7 +106,11 @@ function compileRoute(route: HttpRoutePlan, index: number, pools: ReadonlyMap<st
 
 function fixedAnswer(action: Extract<HttpRoutePlan['action'], { kind: 'respond' }>): LocalAnswer {
   const lines = action.headers.map((header) => literal(`${header.name}: ${header.value}\r\n`))
-  return { status: action.status, fieldLines: new Uint8Array(Buffer.concat([contentTypeLine(action.contentType), ...lines])), body: Buffer.from(action.body) }
+  return {
+    status: action.status,
+    fieldLines: new Uint8Array(Buffer.concat([contentTypeLine(action.contentType), ...lines])),
+    body: Buffer.from(action.body),
+  }
 }
 
 /** What the pool room takes of a pool of the Plan. */

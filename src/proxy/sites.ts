@@ -1,7 +1,6 @@
 import { formatAddress, type SocketAddress } from '../core/index.ts'
 import type { Listener } from '../engine/index.ts'
-import type { SlotAssignment } from '../pool/index.ts'
-import type { PoolPlan } from '../pool/config.ts'
+import type { PoolPlan, SlotAssignment } from '../pool/index.ts'
 import { type CompiledPlan, compilePlan, type ProxyPlan } from './build.ts'
 import { ListenerState } from './listener.ts'
 import type { ProxySeries } from './metrics.ts'
@@ -115,8 +114,9 @@ export class Sites {
       return
     }
     const socket: { listener: Listener; owner: ListenerState | null } = { listener: undefined as never, owner: null }
-    socket.listener = await this.#worker.engine.listen({ address, reusePort: address.family !== 'unix' && this.#worker.sharesPorts }, (connection) =>
-      socket.owner?.accept(connection),
+    socket.listener = await this.#worker.engine.listen(
+      { address, reusePort: address.family !== 'unix' && this.#worker.sharesPorts },
+      (connection) => socket.owner?.accept(connection),
     )
     sockets.set(key, socket)
   }
