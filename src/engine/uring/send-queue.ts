@@ -8,6 +8,9 @@ const COPY_BYTES = 2048
 /** While the peer is slower than we are, so that what waits for it does not hold whole blocks for short slices. */
 const SLOW_COPY_BYTES = 8192
 
+/** What a send is submitted to: the ring. */
+export type SendRing = Pick<Ring, 'send' | 'nextAside' | 'setIovec' | 'sendMessage'>
+
 /**
  * What a connection has to send, in order: slices of the arena, each inside one block that the queue holds. The slice at the
  * head may be in flight; since the operation knows its own length, the last slice may grow even then.
@@ -72,7 +75,7 @@ export class SendQueue {
   }
 
   /** Submits one send of what is queued, at most MAX_IOVECS slices. `low` is the arena's address. */
-  submit(ring: Ring, fd: number, low: number, slot: number, generation: number): void {
+  submit(ring: SendRing, fd: number, low: number, slot: number, generation: number): void {
     const records = this.#slices.records
     let at = this.#head
     const length = records[at + 1] - records[at]
