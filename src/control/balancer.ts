@@ -2,11 +2,11 @@ import { availableParallelism } from 'node:os'
 import { formatAddress, systemClock } from '../core/index.ts'
 import type { Diagnostic, Plan } from '../config/index.ts'
 import type { EventLog } from '../observe/index.ts'
-import { ADMIN, PoolTable, SlotAllocator, type SlotAssignment } from '../pool/index.ts'
+import { ADMIN, Checks, PoolTable, SlotAllocator, type SlotAssignment } from '../pool/index.ts'
 import { definitionOf } from '../proxy/index.ts'
 import { adminApi, type AdminTarget, type ReloadResult, type ServerChange, type ServerChangeResult } from './admin/api.ts'
 import { AdminServer } from './admin/server.ts'
-import { HealthChecks } from './checks.ts'
+import { checkConnect } from './check-connect.ts'
 import { Observation } from './observation.ts'
 import { demandFree } from './ports.ts'
 import { describePools, type PoolStatus } from './status.ts'
@@ -52,7 +52,7 @@ export class Balancer implements AdminTarget {
   readonly #table: PoolTable
   readonly #allocator: SlotAllocator
   readonly #workers: WorkerGroup
-  readonly #checks: HealthChecks
+  readonly #checks: Checks
   readonly #observation: Observation
   readonly #startedAtMs = Date.now()
   readonly #end = Promise.withResolvers<number>()
@@ -67,7 +67,12 @@ export class Balancer implements AdminTarget {
     this.#table = PoolTable.create({ workers })
     this.#allocator = new SlotAllocator(this.#table)
     this.#observation = new Observation(plan, workers, options.log)
-    this.#checks = new HealthChecks(this.#table, options.log)
+    this.#checks = new Checks(this.#table, { connect: checkConnect })
+    this.#checks.subscribe(({ pool, server, health, reason }) => {
+      const message = `server ${pool}/${server} is ${health}: ${reason}`
+      if (health === 'up') options.log.info(message)
+      else options.log.warn(message)
+    })
     this.#workers = new WorkerGroup({
       engine: plan.engine,
       engineOptions: {},
@@ -143,7 +148,7 @@ export class Balancer implements AdminTarget {
 
   pools(): PoolStatus[] {
     const current = this.#current as Generation
-    return describePools(current.plan, current.slots, this.#table, (pool, server) => this.#checks.statusOf(pool, server))
+    return describePools(current.plan, current.slots, this.#table, (pool, server) => this.#checks.resultOf(pool, server))
   }
 
   metrics(): string {
@@ -209,20 +214,25 @@ export class Balancer implements AdminTarget {
     const definitions = plan.pools.map(definitionOf)
     const generation = this.#generation + 1
     const slots = this.#allocator.prepare(definitions, generation, systemClock.wallClock())
+    const before = this.#current
     let addresses: Readonly<Record<string, readonly string[]>>
     try {
+      // The first picks are to meet servers of known health; a first result comes within the check's time-out.
+      this.#checks.apply(plan.pools, slots)
+      await this.#checks.settled()
       this.#observation.prepare(plan)
       addresses = await this.#workers.apply({ plan, slots, series: this.#observation.series }, () => {
         this.#allocator.commit(definitions, slots, systemClock.wallClock())
       })
     } catch (error) {
       this.#allocator.rollback()
+      if (before === null) this.#checks.close()
+      else this.#checks.apply(before.plan.pools, before.slots)
       throw error
     }
     this.#observation.commit(plan)
     this.#generation = generation
     this.#current = { plan, slots, addresses, loadedAtMs: Date.now() }
-    this.#checks.apply(plan.pools, slots)
   }
 
   /** What a reload cannot change, in words. */

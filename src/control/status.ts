@@ -1,7 +1,6 @@
 import { formatAddress } from '../core/index.ts'
 import type { Plan } from '../config/index.ts'
-import { ADMIN, HEALTH, type AdminName, type HealthName, type PoolTable, type SlotAssignment } from '../pool/index.ts'
-import type { PoolPlan } from '../pool/config.ts'
+import { ADMIN, HEALTH, type AdminName, type HealthName, type PoolPlan, type PoolTable, type SlotAssignment } from '../pool/index.ts'
 
 /** A server as the admin API shows it. */
 export interface ServerStatus {
@@ -25,6 +24,7 @@ export interface ServerStatus {
 
 export interface CheckStatus {
   readonly reason: string
+  /** ISO time of the last result; null before the first. */
   readonly at: string | null
 }
 
@@ -35,7 +35,8 @@ export interface PoolStatus {
   readonly servers: readonly ServerStatus[]
 }
 
-export type CheckLookup = (pool: string, server: string) => CheckStatus | null
+/** undefined where no check is configured. */
+export type CheckLookup = (pool: string, server: string) => { readonly reason: string; readonly atMs: number } | undefined
 
 /** What the pool table says of the plan's pools at this moment. */
 export function describePools(plan: Plan, slots: SlotAssignment, table: PoolTable, checks: CheckLookup): PoolStatus[] {
@@ -47,6 +48,7 @@ function describePool(pool: PoolPlan, slots: readonly number[], table: PoolTable
     const slot = slots[index]
     const totals = table.totals(slot)
     const changedAt = table.changedAt(slot)
+    const check = checks(pool.name, server.name)
     return {
       name: server.name,
       address: formatAddress(server.address),
@@ -60,7 +62,7 @@ function describePool(pool: PoolPlan, slots: readonly number[], table: PoolTable
       failures: totals.failures,
       latencyMs: Math.round(table.latencyMs(slot) * 1000) / 1000,
       changedAt: changedAt === 0 ? null : new Date(changedAt).toISOString(),
-      check: checks(pool.name, server.name),
+      check: check === undefined ? null : { reason: check.reason, at: check.atMs === 0 ? null : new Date(check.atMs).toISOString() },
     }
   })
   const available = servers.filter((server) => server.health !== 'down' && server.admin === 'ready' && server.weight > 0).length

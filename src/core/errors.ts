@@ -13,6 +13,7 @@ export const ERROR_CODES = {
   SYSTEM_CALL_FAILED: 'a system call failed for a reason that the message names',
   POOL_TABLE_FULL: 'the configuration has more pools or servers than the pool table, whose size is chosen at start-up',
   POOL_TABLE_INVALID: 'a worker was handed something else than the pool table',
+  WORKER_DIED: 'a worker thread ended or answered out of turn',
   CONFIG_INVALID: 'the configuration has errors; each is reported with its place',
 } as const
 

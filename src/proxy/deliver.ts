@@ -4,8 +4,8 @@ import { breakResponse, failAttempt, releaseServer, retriesStatus, retryAfterSta
 import { complete } from './complete.ts'
 import { PHASE, type DownstreamConnection } from './downstream.ts'
 import type { Exchange } from './exchange.ts'
-import { sendData } from './request-body.ts'
-import { FRAMING, writeInformationalHead, writeLastChunk, writeResponseHead } from './response-head.ts'
+import { sendData, sendLastChunk } from './request-body.ts'
+import { FRAMING, writeInformationalHead, writeResponseHead } from './response-head.ts'
 import { TERMINATION } from './termination.ts'
 import { beginTunnel } from './tunnel.ts'
 import type { UpstreamConnection } from './upstream/connection.ts'
@@ -112,7 +112,7 @@ function readBody(exchange: Exchange, upstream: UpstreamConnection, start: numbe
 /** The response is complete: frees the server, then ends the exchange. */
 function finishResponse(exchange: Exchange, connectionIsClean: boolean): void {
   const downstream = exchange.downstream as DownstreamConnection
-  if (exchange.framing === FRAMING.CHUNKED && !writeLastChunk(exchange)) {
+  if (exchange.framing === FRAMING.CHUNKED && !sendLastChunk(exchange, downstream.connection, exchange.responseBody.trailers)) {
     downstream.connection.reset()
     return
   }

@@ -4,7 +4,7 @@ export function literal(text: string): Uint8Array {
 }
 
 export const CRLF = literal('\r\n')
-export const LAST_CHUNK = literal('0\r\n\r\n')
+export const LAST_CHUNK_LINE = literal('0\r\n')
 export const TRANSFER_ENCODING_CHUNKED = literal('Transfer-Encoding: chunked\r\n')
 export const CONNECTION_CLOSE = literal('Connection: close\r\n')
 export const CONNECTION_KEEP_ALIVE = literal('Connection: keep-alive\r\n')

@@ -2,7 +2,7 @@ import { BODY, writeChunkHeader } from '../http/index.ts'
 import type { Connection } from '../engine/index.ts'
 import type { DownstreamConnection } from './downstream.ts'
 import type { Exchange } from './exchange.ts'
-import { LAST_CHUNK } from './literal.ts'
+import { CRLF, LAST_CHUNK_LINE } from './literal.ts'
 import type { ListenerSite } from './site.ts'
 import { TERMINATION } from './termination.ts'
 
@@ -42,7 +42,7 @@ export function readRequestBody(exchange: Exchange, start: number, end: number):
 export function replayRequestBody(exchange: Exchange, connection: Connection): void {
   const isChunked = exchange.request.body === BODY.CHUNKED
   for (let i = 0; i < exchange.replay.count; i++) sendData(exchange, connection, exchange.replay.startAt(i), exchange.replay.endAt(i), isChunked)
-  if (exchange.isRequestComplete && isChunked) sendLastChunk(exchange, connection)
+  if (exchange.isRequestComplete && isChunked && !sendLastChunk(exchange, connection, exchange.requestBody.trailers)) connection.reset()
 }
 
 function passOn(exchange: Exchange, connection: Connection, start: number, end: number): boolean {
@@ -63,7 +63,7 @@ function passOn(exchange: Exchange, connection: Connection, start: number, end: 
 }
 
 function finishRequestBody(exchange: Exchange, connection: Connection): void {
-  if (exchange.request.body === BODY.CHUNKED) sendLastChunk(exchange, connection)
+  if (exchange.request.body === BODY.CHUNKED && !sendLastChunk(exchange, connection, exchange.requestBody.trailers)) connection.reset()
   exchange.requestCompleted()
   exchange.upstream?.armResponse()
 }
@@ -86,10 +86,15 @@ export function sendData(exchange: Exchange, connection: Connection, start: numb
   connection.commit(2)
 }
 
-/** Trailer fields of a request are not passed on (RFC 9110 §6.5.1 lets an intermediary drop them). */
-function sendLastChunk(exchange: Exchange, connection: Connection): void {
-  const at = connection.reserve(LAST_CHUNK.length)
-  if (at === -1) return connection.reset()
-  exchange.worker.engine.memory.set(LAST_CHUNK, at)
-  connection.commit(LAST_CHUNK.length)
+/** Ends a chunked message with the trailer fields that came with it; false when there is no memory for that. */
+export function sendLastChunk(exchange: Exchange, connection: Connection, trailers: Uint8Array): boolean {
+  const start = connection.reserve(LAST_CHUNK_LINE.length + trailers.length + CRLF.length)
+  if (start === -1) return false
+  const writer = exchange.worker.headWriter
+  writer.begin(start)
+  writer.literal(LAST_CHUNK_LINE)
+  writer.literal(trailers)
+  writer.literal(CRLF)
+  connection.commit(writer.at - start)
+  return true
 }

@@ -7,7 +7,6 @@ import {
   CONNECTION_KEEP_ALIVE,
   CONNECTION_UPGRADE,
   CRLF,
-  LAST_CHUNK,
   RESPONSE_VERSION,
   TRANSFER_ENCODING_CHUNKED,
 } from './literal.ts'
@@ -33,6 +32,7 @@ export function writeResponseHead(exchange: Exchange): boolean {
   if (writer === null) return false
   const start = writer.at
   writeStatusLine(exchange, writer)
+  if (route !== null && route.responseEdit !== null) route.responseEdit.mark(writer.memory, response.fields)
   writer.fields(response, route === null || route.responseEdit === null ? RESPONSE_DROPPED : route.responseEdit.dropped)
   if (exchange.framing === FRAMING.CHUNKED) writer.literal(TRANSFER_ENCODING_CHUNKED)
   if (response.status === UPGRADE_REQUIRED) writeUpgrade(exchange, writer)
@@ -68,22 +68,6 @@ export function writeSwitchingHead(exchange: Exchange): boolean {
   writer.literal((exchange.site as ListenerSite).via[exchange.response.minorVersion])
   writer.literal(CRLF)
   ;(exchange.downstream as DownstreamConnection).connection.commit(writer.at - start)
-  return true
-}
-
-/** Ends a chunked response, with the trailer fields that the server sent. */
-export function writeLastChunk(exchange: Exchange): boolean {
-  const connection = (exchange.downstream as DownstreamConnection).connection
-  const trailers = exchange.responseBody.trailers
-  const length = LAST_CHUNK.length + trailers.length
-  const at = connection.reserve(length)
-  if (at === -1) return false
-  const writer = exchange.worker.headWriter
-  writer.begin(at)
-  writer.literal(LAST_CHUNK.subarray(0, 3))
-  writer.literal(trailers)
-  writer.literal(CRLF)
-  connection.commit(writer.at - at)
   return true
 }
 

@@ -1,3 +1,4 @@
+import { PATH_REFUSED } from '../route/index.ts'
 import { answer, answerError } from './answer.ts'
 import { DONE, walk, type Exchange } from './exchange.ts'
 import type { ListenerSite, RouteState } from './site.ts'
@@ -9,7 +10,8 @@ export function route(exchange: Exchange): number {
   const client = (exchange.downstream as NonNullable<typeof exchange.downstream>).client
   const index = site.router.match(exchange.worker.engine.memory, exchange.request, client)
   if (index < 0) {
-    answerError(exchange, TERMINATION.NO_ROUTE, 404)
+    if (index === PATH_REFUSED) answerError(exchange, TERMINATION.REQUEST_REFUSED, 400, 'The path can be read in more than one way.')
+    else answerError(exchange, TERMINATION.NO_ROUTE, 404)
     return DONE
   }
   const found = site.routes[index]

@@ -27,7 +27,7 @@ export class LineWriter {
   readonly #parts: readonly Part[]
   readonly #isJson: boolean
   readonly #isCombined: boolean
-  #bytes = new Uint8Array(0)
+  #bytes: Uint8Array = new Uint8Array(0)
   #at = 0
   #end = 0
   #second = -1

@@ -71,12 +71,12 @@ export class UpstreamConnection implements ConnectionHandler, TimerTarget {
   closed(_connection: Connection, reason: CloseReason): void {
     if (this.isClosed) return
     const exchange = this.exchange
-    this.#release()
-    if (exchange === null) return
-    if (exchange.isTunnel) {
-      exchange.tunnelEnded(false)
+    if (exchange === null || exchange.isTunnel) {
+      this.#release()
+      exchange?.tunnelEnded(false)
       return
     }
+    // Who handles the failure looks at how much had been sent, and discards the connection.
     if (!this.isOpen) failAttempt(exchange, reason === 'timeout' ? TERMINATION.CONNECT_TIMEOUT : TERMINATION.CONNECT_FAILED)
     else if (exchange.isResponseStarted) breakResponse(exchange, TERMINATION.RESPONSE_TRUNCATED)
     else failAttempt(exchange, TERMINATION.SERVER_CLOSED)

@@ -1,0 +1,57 @@
+import { ClientAddress, parseIp } from '../core/index.ts'
+import type { Plan } from '../config/index.ts'
+import { parseRequestHead, REJECTIONS, RequestHead } from '../http/index.ts'
+import { PATH_REFUSED, type RouteExplanation, Router } from '../route/index.ts'
+
+/** A request as `evener explain` is told of it. */
+export interface ExplainedRequest {
+  readonly listener: string | undefined
+  readonly method: string
+  /** Path with query, or a whole URL. */
+  readonly target: string
+  readonly host: string | undefined
+  /** "Name: value" lines. */
+  readonly fields: readonly string[]
+  readonly client: string
+}
+
+/** What would become of it. */
+export interface Explanation {
+  readonly listener: string
+  /** The status and sentence with which it is refused before any route is looked at. */
+  readonly refusal: { readonly status: number; readonly sentence: string } | undefined
+  /** Every route up to the one that matches, with what spoke against it. */
+  readonly routes: readonly RouteExplanation[]
+  /** Index of the route that matches; -1 for none (404). */
+  readonly match: number
+}
+
+const MAX_FIELDS = 256
+
+/** Walks a request through a Plan as a worker would, without sending anything. Throws with a sentence when there is no such listener. */
+export function explainRequest(plan: Plan, request: ExplainedRequest): Explanation {
+  const listener = request.listener === undefined ? plan.listeners[0] : plan.listeners.find(({ name }) => name === request.listener)
+  if (listener === undefined) throw new Error(`there is no listener "${request.listener}"; there are ${plan.listeners.map(({ name }) => `"${name}"`).join(', ')}`)
+  const memory = Buffer.from(headText(request), 'latin1')
+  const head = new RequestHead(MAX_FIELDS)
+  const parsed = parseRequestHead(memory, 0, memory.length, head, listener.limits)
+  const empty = { listener: listener.name, routes: [], match: -1 }
+  if (parsed <= 0) {
+    const { status, sentence } = REJECTIONS[-parsed] ?? { status: 400, sentence: 'the head is not complete' }
+    return { ...empty, refusal: { status, sentence } }
+  }
+  const client = new ClientAddress()
+  if (!parseIp(request.client, client)) throw new Error(`"${request.client}" is not an IP address`)
+  const router = new Router(listener.routes)
+  const match = router.match(memory, head, client)
+  if (match === PATH_REFUSED) return { ...empty, refusal: { status: 400, sentence: 'the path can be read in more than one way' } }
+  const routes = router.explain(memory, head, client)
+  return { listener: listener.name, refusal: undefined, routes: match < 0 ? routes : routes.slice(0, match + 1), match }
+}
+
+function headText(request: ExplainedRequest): string {
+  const url = URL.canParse(request.target) ? new URL(request.target) : undefined
+  const target = url === undefined ? request.target : `${url.pathname}${url.search}`
+  const host = request.host ?? url?.host ?? 'localhost'
+  return [`${request.method} ${target} HTTP/1.1`, `Host: ${host}`, ...request.fields, '', ''].join('\r\n')
+}
