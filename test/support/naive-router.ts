@@ -36,9 +36,9 @@ interface Facts {
 export function naiveNormalPath(raw: string): string | null {
   if (/%(?![0-9A-Fa-f]{2})|%00|[\x00-\x20\x7f\\#]/.test(raw)) return null
   const path = (raw === '' ? '/' : raw)
-    .replace(/%[0-9A-Fa-f]{2}/g, (escape) => {
-      const character = String.fromCharCode(Number.parseInt(escape.slice(1), 16))
-      return /[A-Za-z0-9\-._~!$&'()*+,;=:@]/.test(character) ? character : escape.toUpperCase()
+    .replace(/%[0-9A-Fa-f]{2}/g, (encoded) => {
+      const character = String.fromCharCode(Number.parseInt(encoded.slice(1), 16))
+      return /[A-Za-z0-9\-._~!$&'()*+,;=:@]/.test(character) ? character : encoded.toUpperCase()
     })
     .replace(/[^A-Za-z0-9\-._~!$&'()*+,;=:@/%]/g, (character) => `%${character.charCodeAt(0).toString(16).toUpperCase().padStart(2, '0')}`)
     .replace(/\/+/g, '/')
