@@ -1,6 +1,7 @@
 import type { SocketAddress } from '../core/index.ts'
 import type { Blocks } from './blocks.ts'
 import type { Connection, ConnectionHandler } from './connection.ts'
+import type { EngineCounters } from './counters.ts'
 import type { TimerWheel } from './timers.ts'
 
 export interface ListenOptions {
@@ -36,6 +37,7 @@ export interface Engine {
   readonly memory: Uint8Array
   readonly blocks: Blocks
   readonly timers: TimerWheel
+  readonly counters: Readonly<EngineCounters>
   /** Milliseconds on a monotonic clock, read once per turn of the loop. */
   now(): number
   /** Milliseconds since the epoch, read once per turn of the loop. */

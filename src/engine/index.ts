@@ -8,6 +8,7 @@
 export type { BackendProbe, EngineHooks } from './backend.ts'
 export { Blocks } from './blocks.ts'
 export type { CloseReason, Connection, ConnectionHandler } from './connection.ts'
+export type { EngineCounters } from './counters.ts'
 export { type CreatedEngine, createEngine, type EngineKind, probeUring } from './create.ts'
 export type { ConnectOptions, Engine, Listener, ListenOptions } from './engine.ts'
 export { DEFAULT_ENGINE_OPTIONS, type EngineOptions } from './options.ts'

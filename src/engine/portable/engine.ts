@@ -3,6 +3,7 @@ import { EvenerError, formatAddress, type SocketAddress } from '../../core/index
 import type { EngineHooks } from '../backend.ts'
 import { Blocks } from '../blocks.ts'
 import type { CloseReason, Connection, ConnectionHandler } from '../connection.ts'
+import type { EngineCounters } from '../counters.ts'
 import type { ConnectOptions, Engine, Listener, ListenOptions } from '../engine.ts'
 import { closeReason } from '../failures.ts'
 import type { EngineOptions } from '../options.ts'
@@ -53,6 +54,10 @@ export class PortableEngine implements Engine {
 
   get isRunning(): boolean {
     return this.#dialing === null && !this.#isClosing
+  }
+
+  get counters(): EngineCounters {
+    return this.loop.counters
   }
 
   now(): number {
@@ -108,6 +113,7 @@ export class PortableEngine implements Engine {
   accept(socket: Socket, local: SocketAddress, accepted: Accepted): void {
     const remote = peerAddress(socket, local.family)
     if (remote === undefined || this.#isClosing || this.#connections.size >= this.options.maxConnections) {
+      this.loop.counters.acceptFailures++
       drop(socket)
       return
     }

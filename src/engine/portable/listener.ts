@@ -125,7 +125,10 @@ export class PortableListener implements Listener {
     else if (this.#parked.length < PARKED_LIMIT) {
       socket.on('error', () => {})
       this.#parked.push(socket)
-    } else drop(socket)
+    } else {
+      this.#engine.counters.acceptFailures++
+      drop(socket)
+    }
   }
 }
 

@@ -1,5 +1,6 @@
 import { type Clock, systemClock, TurnClock } from '../../core/index.ts'
 import type { Blocks } from '../blocks.ts'
+import { EngineCounters } from '../counters.ts'
 import { Wheel } from '../timers.ts'
 import { FillBlock } from './fill-block.ts'
 
@@ -26,6 +27,7 @@ const STARVED_CHECK_MS = 16
 export class Loop implements Clock {
   readonly fill: FillBlock
   readonly timers: Wheel
+  readonly counters = new EngineCounters()
   readonly report: (error: unknown) => void
   readonly #blocks: Blocks
   readonly #clock = new TurnClock(systemClock)
@@ -110,6 +112,7 @@ export class Loop implements Clock {
 
   /** The connection has received what no block is free for; it stays in line until relieve() says true. */
   starve(connection: Turned): void {
+    this.counters.receiveStarvations++
     this.#starved.push(connection)
     this.#starvedCheck ??= setTimeout(() => this.#checkStarved(), STARVED_CHECK_MS)
   }

@@ -4,6 +4,7 @@ import { connectSocket, errnoName, listenSocket, localAddress, packAddress, SOCK
 import type { EngineHooks } from '../backend.ts'
 import type { Blocks } from '../blocks.ts'
 import type { Connection, ConnectionHandler } from '../connection.ts'
+import type { EngineCounters } from '../counters.ts'
 import type { ConnectOptions, Engine, Listener, ListenOptions } from '../engine.ts'
 import { closeReason, listenError } from '../failures.ts'
 import type { EngineOptions } from '../options.ts'
@@ -20,6 +21,7 @@ export class RingEngine implements Engine {
   readonly memory: Uint8Array
   readonly blocks: Blocks
   readonly timers: TimerWheel
+  readonly counters: EngineCounters
   readonly #loop: Loop
   #closed: Promise<void> | null = null
 
@@ -28,6 +30,7 @@ export class RingEngine implements Engine {
     this.memory = this.#loop.memory
     this.blocks = this.#loop.blocks
     this.timers = this.#loop.timers
+    this.counters = this.#loop.counters
   }
 
   now(): number {

@@ -19,8 +19,6 @@ const NOBODY: ConnectionHandler = { opened() {}, received() {}, ended() {}, drai
 /** One listening socket. The kernel accepts for it (multishot); what is beyond maxConnections is reset. */
 export class RingListener implements Listener {
   readonly address: SocketAddress
-  /** Connections that were turned away, or could not be accepted, for want of a slot, a descriptor or memory. */
-  failures = 0
   readonly #loop: Loop
   readonly #accepted: Accepted
   readonly #fd: number
@@ -99,7 +97,7 @@ export class RingListener implements Listener {
   #adopt(fd: number): void {
     const slot = this.#loop.nextSlot()
     if (slot === -1 || this.#isAbandoned) {
-      this.failures++
+      this.#loop.counters.acceptFailures++
       native().setLinger(fd, 0)
       native().close(fd)
       return
@@ -124,7 +122,7 @@ export class RingListener implements Listener {
     const errno = errnoName(result)
     // The client has gone before it was accepted: nothing is wrong with the listener.
     if (errno === 'ECONNABORTED' || errno === 'EPROTO') return
-    this.failures++
+    this.#loop.counters.acceptFailures++
     if (closeReason(errno) !== 'overload') this.#loop.report(new Error(`accept: ${errno}`))
     if (!this.#isClosing) this.#loop.timers.arm(this.#retry, RETRY_MS)
   }

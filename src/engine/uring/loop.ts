@@ -1,6 +1,7 @@
 import { checked, native } from '../../kernel/index.ts'
 import type { EngineHooks } from '../backend.ts'
 import { Blocks } from '../blocks.ts'
+import { EngineCounters } from '../counters.ts'
 import type { EngineOptions } from '../options.ts'
 import { Wheel } from '../timers.ts'
 import { BumpBlock } from './bump-block.ts'
@@ -49,8 +50,7 @@ export class Loop implements CompletionSink {
   /** The arena's address, and the group of its receive buffers. */
   readonly low: number
   readonly group = BUFFER_GROUP
-  /** Completions for a slot that had been given to another connection meanwhile. */
-  staleCompletions = 0
+  readonly counters = new EngineCounters()
   readonly #hooks: EngineHooks
   readonly #connections: (RingConnection | null)[] = []
   readonly #freeSlots: number[] = []
@@ -77,7 +77,7 @@ export class Loop implements CompletionSink {
     this.blocks = new Blocks(this.memory, options.blockBytes)
     this.bump = new BumpBlock(this.blocks)
     const descriptors = Math.min(options.maxConnections, SLOT_LIMIT) + MAX_LISTENERS
-    this.ring = new Ring({ ...sizes, descriptors }, arena.high)
+    this.ring = new Ring({ ...sizes, descriptors }, arena.high, this.counters)
     this.buffers = new ReceiveBuffers(this.ring.registerBuffers(BUFFER_GROUP, options.receiveBlocks, 0), this.blocks, arena.low, arena.high)
     this.timers = new Wheel(this, (error) => this.report(error))
   }
@@ -172,6 +172,7 @@ export class Loop implements CompletionSink {
 
   /** relieve() will be called when there are buffers to receive into. */
   starve(connection: RingConnection): void {
+    this.counters.receiveStarvations++
     this.buffers.exhausted()
     this.#starved.push(connection)
   }
@@ -200,7 +201,7 @@ export class Loop implements CompletionSink {
 
   #stale(kind: number, flags: number): void {
     if (kind === KIND.NONE) return
-    this.staleCompletions++
+    this.counters.staleCompletions++
     if ((flags & CQE_BUFFER) !== 0) this.discard(flags)
   }
 

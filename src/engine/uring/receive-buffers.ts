@@ -18,8 +18,6 @@ const FIRST_COUNT = 64
 export class ReceiveBuffers {
   /** Buffers that the kernel still has, as far as completions have told. */
   available = 0
-  /** Times that the kernel found no buffer. */
-  exhaustions = 0
   readonly #blocks: Blocks
   readonly #words: Int32Array
   readonly #halves: Uint16Array
@@ -76,7 +74,6 @@ export class ReceiveBuffers {
 
   /** The kernel ran out: more buffers from now on, if there is memory. */
   exhausted(): void {
-    this.exhaustions++
     // Completions of this batch that are still to come may bring buffers back; growing helps only if nothing is vacant.
     if (this.#vacantCount === 0 && this.available === 0) this.#grow(Math.min(2 * this.#count, this.#limit))
   }

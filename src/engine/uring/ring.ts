@@ -1,4 +1,5 @@
 import { checked, errnoName, type NativeRing, native, RING_SHARED } from '../../kernel/index.ts'
+import type { EngineCounters } from '../counters.ts'
 import {
   ACCEPT_MULTISHOT,
   ERRNO,
@@ -50,9 +51,8 @@ export class Ring {
   readonly descriptors: Int32Array
   /** The aside memory, 512 bytes for each SQE. */
   readonly aside: Uint8Array
-  /** Times that the kernel had to keep completions back because the queue was full. */
-  overflows = 0
   readonly #native: NativeRing
+  readonly #counters: EngineCounters
   readonly #indices: Int32Array
   readonly #sqes: Int32Array
   readonly #clocks: Float64Array
@@ -73,12 +73,13 @@ export class Ring {
   #isClosed = false
 
   /** `high` is the high word of the addresses that operations name. Throws SYSTEM_CALL_FAILED. */
-  constructor(options: RingOptions, high: number) {
+  constructor(options: RingOptions, high: number, counters: EngineCounters) {
     const ring = checked(
       'io_uring_setup',
       native().createRing(options.sqEntries, options.cqEntries, SETUP_FLAGS, options.descriptors, KIND.ACCEPT),
     )
     this.#native = ring
+    this.#counters = counters
     this.#indices = new Int32Array(ring.rings, 0, ring.rings.byteLength >> 2)
     this.#sqes = new Int32Array(ring.sqes)
     this.#clocks = new Float64Array(ring.shared, 0, 2)
@@ -135,7 +136,7 @@ export class Ring {
     const result = this.#native.enter(this.#pending, wait, timeoutMs)
     if (result >= 0) this.#pending -= result
     else this.#failed(result)
-    if ((this.#indices[this.#sqFlagsAt] & SQ_CQ_OVERFLOW) !== 0) this.overflows++
+    if ((this.#indices[this.#sqFlagsAt] & SQ_CQ_OVERFLOW) !== 0) this.#counters.completionOverflows++
   }
 
   /** Whatever is negative here submitted nothing. */
