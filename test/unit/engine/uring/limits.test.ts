@@ -42,7 +42,7 @@ test('two receive buffers serve a hundred connections in turn', uring, async (t)
   assert.ok(engine.counters.receiveStarvations > 0, 'the buffers never ran out')
 })
 
-test('a completion of an earlier generation reaches nobody, and its buffer comes back', uring, async (t) => {
+test('a completion of an earlier generation reaches nobody, and its buffer comes back', uring, async () => {
   const loop = new Loop(SMALL, { report: (error) => assert.ifError(error) }, TINY)
   const events: string[] = []
   const note = (name: string) => () => events.push(name)
