@@ -1,3 +1,5 @@
+export { ACCESS_LOG_VARIABLES } from './access-log/record.ts'
+
 /** `accessLog`: one line for each exchange. */
 export interface AccessLogPlan {
   readonly target: { readonly kind: 'file'; readonly path: string } | { readonly kind: 'stdout' } | { readonly kind: 'stderr' }

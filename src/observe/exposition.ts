@@ -1,3 +1,4 @@
+import { SHOWN_BOUNDS } from './histogram.ts'
 import type { MetricDefinition, MetricsTable, Series } from './metrics.ts'
 
 /** A value that is read at the moment of the scrape and has no cell: what the pool table knows. */
@@ -6,61 +7,54 @@ export interface Sample {
   readonly value: number
 }
 
+/** The Content-Type of the page. */
+export const EXPOSITION_TYPE = 'text/plain; version=0.0.4; charset=utf-8'
+
 /**
  * Writes the Prometheus text format (version 0.0.4): families in the order in which they are added, each with HELP and TYPE once,
- * histograms with cumulative buckets, label values escaped.
+ * histograms with cumulative buckets, label values escaped. A family without samples is left out.
  */
 export class Exposition {
   readonly #lines: string[] = []
 
   family(definition: MetricDefinition, samples: readonly Sample[]): void {
+    if (samples.length === 0) return
     this.#open(definition)
     for (const { values, value } of samples) this.#lines.push(`${definition.name}${labels(definition.labels, values)} ${number(value)}`)
   }
 
   /** All series of one definition out of the table. */
   series(definition: MetricDefinition, all: readonly Series[], table: MetricsTable): void {
-    this.#open(definition)
-    for (const series of all) {
-      if (series.definition.name !== definition.name) continue
-      if (definition.type === 'histogram') this.#histogram(definition, series, table)
-      else this.#lines.push(`${definition.name}${labels(definition.labels, series.values)} ${number(table.sum(series.cell))}`)
+    const own = all.filter((series) => series.definition.name === definition.name)
+    if (definition.type !== 'histogram') {
+      const samples = own.map(({ values, cell }) => ({ values, value: table.sum(cell) }))
+      this.family(definition, samples)
+    } else if (own.length > 0) {
+      this.#open(definition)
+      for (const series of own) this.#histogram(definition, series, table)
     }
   }
 
   text(): string {
-    return `${this.#lines.join('\n')}\n`
+    return this.#lines.length === 0 ? '' : `${this.#lines.join('\n')}\n`
   }
 
   #open(definition: MetricDefinition): void {
     this.#lines.push(`# HELP ${definition.name} ${escapeHelp(definition.help)}`, `# TYPE ${definition.name} ${definition.type}`)
   }
 
-  #histogram(definition: MetricDefinition, series: Series, table: MetricsTable): void {
-    const buckets = definition.buckets ?? []
+  #histogram({ name, labels: names }: MetricDefinition, series: Series, table: MetricsTable): void {
+    const totals = table.histogram(series.cell)
     let cumulative = 0
-    for (let i = 0; i <= buckets.length; i++) {
-      cumulative += table.sum(series.cell + i)
-      const bound = i === buckets.length ? '+Inf' : number(buckets[i])
-      this.#lines.push(`${definition.name}_bucket${labels([...definition.labels, 'le'], [...series.values, bound])} ${number(cumulative)}`)
+    let bucket = 0
+    for (const shown of SHOWN_BOUNDS) {
+      while (bucket <= shown.bucket) cumulative += totals.counts[bucket++]
+      this.#lines.push(`${name}_bucket${labels([...names, 'le'], [...series.values, number(shown.seconds)])} ${number(cumulative)}`)
     }
-    const own = labels(definition.labels, series.values)
-    this.#lines.push(`${definition.name}_sum${own} ${number(table.sum(series.cell + buckets.length + 1))}`)
-    this.#lines.push(`${definition.name}_count${own} ${number(cumulative)}`)
+    this.#lines.push(`${name}_bucket${labels([...names, 'le'], [...series.values, '+Inf'])} ${number(totals.count)}`)
+    this.#lines.push(`${name}_sum${labels(names, series.values)} ${number(totals.sumSeconds)}`)
+    this.#lines.push(`${name}_count${labels(names, series.values)} ${number(totals.count)}`)
   }
-}
-
-/** The value below which the share `quantile` of a histogram's observations lies, as the upper bound of its bucket; NaN without any. */
-export function quantile(table: MetricsTable, cell: number, buckets: readonly number[], share: number): number {
-  const counts = Array.from({ length: buckets.length + 1 }, (_, i) => table.sum(cell + i))
-  const total = counts.reduce((sum, count) => sum + count, 0)
-  if (total === 0) return Number.NaN
-  let seen = 0
-  for (const [i, count] of counts.entries()) {
-    seen += count
-    if (seen >= total * share) return buckets[i] ?? Number.POSITIVE_INFINITY
-  }
-  return Number.POSITIVE_INFINITY
 }
 
 function labels(names: readonly string[], values: readonly string[]): string {

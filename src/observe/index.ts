@@ -4,10 +4,11 @@
  * In: numbers and records from the workers' hot paths. Out: the Prometheus page, lines in a file, lines for the operator. Workers
  * write into memory of their own and never wait; the control thread adds up, formats and writes.
  */
-export { openLog, type LogOutput } from './access-log/file.ts'
+export { type LogOutput, openLog } from './access-log/file.ts'
 export { LineWriter, MAX_LINE_BYTES } from './access-log/line-writer.ts'
-export { ACCESS_LOG_VARIABLES, LogRecord, type AccessLogVariable } from './access-log/record.ts'
+export { ACCESS_LOG_VARIABLES, type AccessLogVariable, LogRecord } from './access-log/record.ts'
 export { AccessLogSink, type LogChunk, type LogPort } from './access-log/sink.ts'
 export { createEventLog, type EventLog, type EventStream } from './event-log.ts'
-export { Exposition, quantile, type Sample } from './exposition.ts'
-export { MetricsTable, observeValue, SeriesAllocator, type MetricDefinition, type Series } from './metrics.ts'
+export { EXPOSITION_TYPE, Exposition, type Sample } from './exposition.ts'
+export { type HistogramTotals, observeDuration, quantileMs } from './histogram.ts'
+export { type MetricDefinition, MetricsTable, type Series, SeriesAllocator } from './metrics.ts'

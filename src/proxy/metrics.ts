@@ -1,12 +1,10 @@
-import { type MetricDefinition, observeValue, type SeriesAllocator } from '../observe/index.ts'
+import { type MetricDefinition, observeDuration, type SeriesAllocator } from '../observe/index.ts'
 import type { ProxyCounters } from './counters.ts'
 import type { Exchange } from './exchange.ts'
 import type { ListenerSite } from './site.ts'
 import { TERMINATIONS } from './termination.ts'
 
 const STATUS_CLASSES = ['none', '1xx', '2xx', '3xx', '4xx', '5xx'] as const
-/** Seconds. */
-const DURATION_BUCKETS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30]
 
 /** What this room counts, in the order in which it is shown. */
 export const PROXY_METRICS = {
@@ -29,7 +27,6 @@ export const PROXY_METRICS = {
     type: 'histogram',
     help: 'From the end of the request head to the end of the response.',
     labels: ['listener'],
-    buckets: DURATION_BUCKETS,
   },
   bytesIn: { name: 'evener_http_request_body_bytes_total', type: 'counter', help: 'Bytes of request bodies.', labels: ['listener'] },
   bytesOut: { name: 'evener_http_response_body_bytes_total', type: 'counter', help: 'Bytes of response bodies.', labels: ['listener'] },
@@ -100,7 +97,7 @@ export class RowCounters implements ProxyCounters {
     const series = (exchange.site as ListenerSite).series
     row[series.requests[(exchange.status / 100) | 0]]++
     if (exchange.termination !== 0) row[series.terminations[exchange.termination]]++
-    observeValue(row, series.duration, DURATION_BUCKETS, (exchange.worker.engine.now() - exchange.startMs) / 1000)
+    observeDuration(row, series.duration, exchange.worker.engine.now() - exchange.startMs)
     row[series.bytesIn] += exchange.requestBytes
     row[series.bytesOut] += exchange.responseBytes
     row[series.attempts] += exchange.attempts

@@ -14,7 +14,9 @@ for (let byte = 0x20; byte < 0x7f; byte++) PLAIN[byte] = byte === 0x22 || byte =
 
 type Part = { readonly kind: 'text'; readonly bytes: Uint8Array } | { readonly kind: 'variable'; readonly name: AccessLogVariable }
 
-const COMBINED: readonly LogTemplatePart[] = parts('{client} - - [{time}] "{method} {uri} HTTP/{version}" {status} {bytesOut} "{referer}" "{userAgent}"')
+const COMBINED: readonly LogTemplatePart[] = parts(
+  '{client} - - [{time}] "{method} {uri} HTTP/{version}" {status} {bytesOut} "{referer}" "{userAgent}"',
+)
 const JSON_NUMBERS: ReadonlySet<string> = new Set(['status', 'bytesIn', 'bytesOut', 'duration', 'attempts'])
 const JSON_FORMAT: readonly LogTemplatePart[] = jsonParts()
 
@@ -38,7 +40,9 @@ export class LineWriter {
     this.#isCombined = format.kind === 'combined'
     const template = format.kind === 'json' ? JSON_FORMAT : format.kind === 'combined' ? COMBINED : format.parts
     this.#parts = template.map((part) =>
-      part.kind === 'text' ? { kind: 'text', bytes: new Uint8Array(Buffer.from(part.text)) } : { kind: 'variable', name: part.name as AccessLogVariable },
+      part.kind === 'text'
+        ? { kind: 'text', bytes: new Uint8Array(Buffer.from(part.text)) }
+        : { kind: 'variable', name: part.name as AccessLogVariable },
     )
   }
 
