@@ -1,7 +1,7 @@
 import { availableParallelism } from 'node:os'
 import { formatAddress, systemClock } from '../core/index.ts'
 import type { Diagnostic, Plan } from '../config/index.ts'
-import type { EventLog } from '../observe/index.ts'
+import { createEventLog, type EventLog } from '../observe/index.ts'
 import { ADMIN, Checks, PoolTable, SlotAllocator, type SlotAssignment } from '../pool/index.ts'
 import { definitionOf } from '../proxy/index.ts'
 import { adminApi, type AdminTarget, type ReloadResult, type ServerChange, type ServerChangeResult } from './admin/api.ts'
@@ -23,7 +23,8 @@ export interface BalancerOptions {
   readonly file: string | null
   readonly version: string
   load(): Promise<LoadedConfiguration>
-  readonly log: EventLog
+  /** Lines on standard error without this. */
+  readonly log?: EventLog
 }
 
 /** The configuration has errors; nothing was started or changed. */
@@ -49,6 +50,7 @@ export class Balancer implements AdminTarget {
   /** Resolves with the process's exit code once everything is closed. */
   readonly ended: Promise<number>
   readonly #options: BalancerOptions
+  readonly #log: EventLog
   readonly #table: PoolTable
   readonly #allocator: SlotAllocator
   readonly #workers: WorkerGroup
@@ -64,14 +66,15 @@ export class Balancer implements AdminTarget {
 
   private constructor(options: BalancerOptions, plan: Plan, workers: number) {
     this.#options = options
+    this.#log = options.log ?? createEventLog(process.stderr)
     this.#table = PoolTable.create({ workers })
     this.#allocator = new SlotAllocator(this.#table)
-    this.#observation = new Observation(plan, workers, options.log)
+    this.#observation = new Observation(plan, workers, this.#log)
     this.#checks = new Checks(this.#table, { connect: checkConnect })
     this.#checks.subscribe(({ pool, server, health, reason }) => {
       const message = `server ${pool}/${server} is ${health}: ${reason}`
-      if (health === 'up') options.log.info(message)
-      else options.log.warn(message)
+      if (health === 'up') this.#log.info(message)
+      else this.#log.warn(message)
     })
     this.#workers = new WorkerGroup({
       engine: plan.engine,
@@ -120,11 +123,11 @@ export class Balancer implements AdminTarget {
     this.#isShuttingDown = true
     await this.#reloading
     const graceMs = this.#current?.plan.drainTimeoutMs ?? 0
-    this.#options.log.info(`${reason}: draining, at most ${graceMs / 1000} s; a second signal ends at once`)
+    this.#log.info(`${reason}: draining, at most ${graceMs / 1000} s; a second signal ends at once`)
     const isDrained = await this.#workers.drain(graceMs)
-    if (!isDrained) this.#options.log.warn('the grace period is over: closing the connections that are left')
+    if (!isDrained) this.#log.warn('the grace period is over: closing the connections that are left')
     await this.#close()
-    this.#options.log.info('ended')
+    this.#log.info('ended')
     this.#end.resolve(0)
   }
 
@@ -165,7 +168,7 @@ export class Balancer implements AdminTarget {
       const state = change.admin === 'ready' ? ADMIN.READY : change.admin === 'drain' ? ADMIN.DRAIN : ADMIN.MAINTENANCE
       this.#table.setAdmin(slot, state, Date.now())
     }
-    this.#options.log.info(`server ${pool}/${server}: ${JSON.stringify(change)} by the admin API`)
+    this.#log.info(`server ${pool}/${server}: ${JSON.stringify(change)} by the admin API`)
     return { ok: true, pool: this.pools()[poolIndex] }
   }
 
@@ -177,7 +180,7 @@ export class Balancer implements AdminTarget {
     }
     await this.#workers.start(workers)
     await this.#apply(plan)
-    const log = this.#options.log
+    const log = this.#log
     log.info(`${this.#workers.engineReason}, ${workers} worker${workers === 1 ? '' : 's'}`)
     const { addresses } = this.#current as unknown as Generation
     for (const listener of plan.listeners) log.info(`listener ${listener.name} on ${(addresses[listener.name] ?? []).join(', ')}`)
@@ -185,7 +188,7 @@ export class Balancer implements AdminTarget {
   }
 
   async #reload(): Promise<ReloadResult> {
-    const log = this.#options.log
+    const log = this.#log
     if (this.#isShuttingDown || this.#current === null) return { ok: false, message: 'Evener is shutting down.', diagnostics: [] }
     const { plan, diagnostics } = await this.#options.load().catch((error: Error) => ({ plan: undefined, diagnostics: [], error }))
     if (plan === undefined) {
@@ -246,13 +249,13 @@ export class Balancer implements AdminTarget {
   }
 
   #watchWorkers(): void {
-    const log = this.#options.log
+    const log = this.#log
     this.#workers.on('error', (index, message) => log.error(`worker ${index}: ${message}`))
     this.#workers.on('died', (index) => {
       this.#table.forgetWorker(index)
       this.#observation.forgetWorker(index)
     })
-    this.#workers.on('restarted', (index, reason) => log.error(`${reason}; it was started again`))
+    this.#workers.on('restarted', (_index, reason) => log.error(`${reason}; it was started again`))
     this.#workers.on('accessLog', (port) => this.#observation.attach(port))
     this.#workers.on('lost', (_index, reason) => {
       log.error(`${reason}; it cannot be kept alive, so Evener ends`)
