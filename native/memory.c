@@ -53,20 +53,10 @@ static napi_value discard_memory(napi_env env, napi_callback_info info) {
   return make_int(env, result_of(madvise(bytes, length, MADV_DONTNEED)));
 }
 
-/* adviseHugePages(bytes) */
-static napi_value advise_huge_pages(napi_env env, napi_callback_info info) {
-  ARGUMENTS(env, info, 1);
-  size_t length;
-  uint8_t *bytes = read_bytes(env, argument[0], &length);
-  if (bytes == NULL) return make_int(env, -EINVAL);
-  return make_int(env, result_of(madvise(bytes, length, MADV_HUGEPAGE)));
-}
-
 void register_memory(napi_env env, napi_value exports) {
   static const struct method methods[] = {
       {"mapMemory", map_memory},
       {"discardMemory", discard_memory},
-      {"adviseHugePages", advise_huge_pages},
   };
   DEFINE_METHODS(env, exports, methods);
 }

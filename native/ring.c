@@ -177,10 +177,10 @@ static napi_value enter(napi_env env, napi_callback_info info) {
   return make_int(env, result);
 }
 
-/* registerBuffers(group, entries, flags) -> ArrayBuffer of struct io_uring_buf_ring | -errno */
+/* registerBuffers(group, entries) -> ArrayBuffer of struct io_uring_buf_ring | -errno */
 static napi_value register_buffers(napi_env env, napi_callback_info info) {
-  napi_value argument[3] = {NULL};
-  struct ring *ring = this_ring(env, info, argument, 3);
+  napi_value argument[2] = {NULL};
+  struct ring *ring = this_ring(env, info, argument, 2);
   const uint32_t entries = (uint32_t)read_int(env, argument[1]);
   if (entries == 0 || entries > 32768) return make_int(env, -EINVAL);
   const size_t length = entries * sizeof(struct io_uring_buf);

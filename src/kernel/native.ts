@@ -27,7 +27,7 @@ export interface NativeRing {
   readonly libuvDescriptor: number
   /** Submits, then waits for `wait` completions, `timeoutMs` (-1: for ever) or libuv's next timer. Returns the number submitted. */
   enter(submit: number, wait: number, timeoutMs: number): number
-  registerBuffers(group: number, entries: number, flags: number): ArrayBuffer | number
+  registerBuffers(group: number, entries: number): ArrayBuffer | number
   close(): void
 }
 
@@ -47,7 +47,6 @@ export const RING_SHARED = {
 export interface Native {
   mapMemory(length: number): NativeMapping | number
   discardMemory(bytes: Uint8Array): number
-  adviseHugePages(bytes: Uint8Array): number
   probeRing(setupFlags: number): Uint8Array | number
   createRing(sqEntries: number, cqEntries: number, setupFlags: number, descriptors: number, acceptKind: number): NativeRing | number
   socket(domain: number, type: number, protocol: number): number

@@ -78,7 +78,7 @@ export class Loop implements CompletionSink {
     this.bump = new BumpBlock(this.blocks)
     const descriptors = Math.min(options.maxConnections, SLOT_LIMIT) + MAX_LISTENERS
     this.ring = new Ring({ ...sizes, descriptors }, arena.high, this.counters)
-    this.buffers = new ReceiveBuffers(this.ring.registerBuffers(BUFFER_GROUP, options.receiveBlocks, 0), this.blocks, arena.low, arena.high)
+    this.buffers = new ReceiveBuffers(this.ring.registerBuffers(BUFFER_GROUP, options.receiveBlocks), this.blocks, arena.low, arena.high)
     this.timers = new Wheel(this, (error) => this.report(error))
   }
 

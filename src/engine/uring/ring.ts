@@ -126,8 +126,8 @@ export class Ring {
     this.#clocks[RING_SHARED.wallMs] = Date.now()
   }
 
-  registerBuffers(group: number, entries: number, flags: number): ArrayBuffer {
-    return checked('IORING_REGISTER_PBUF_RING', this.#native.registerBuffers(group, entries, flags))
+  registerBuffers(group: number, entries: number): ArrayBuffer {
+    return checked('IORING_REGISTER_PBUF_RING', this.#native.registerBuffers(group, entries))
   }
 
   /** Submits what is pending and waits for `wait` completions or `timeoutMs` (-1: for ever), unless there are some already. */
