@@ -26,6 +26,8 @@ export class RequestHead {
   targetForm = 0
   targetStart = 0
   targetEnd = 0
+  /** The target is in absolute-form with the scheme https; RFC 9110 §7.4: not to be served over a connection without TLS. */
+  isHttpsTarget = false
   /** Path and query of the target, query without "?"; both empty ranges for authority and asterisk forms. pathStart === pathEnd means "/". */
   pathStart = 0
   pathEnd = 0
@@ -33,7 +35,10 @@ export class RequestHead {
   queryEnd = 0
   /** True where the target has a "?", even with nothing behind it. */
   hasQuery = false
-  /** The host (absolute-form's authority wins over Host, RFC 9112 §3.2.2), with its port. An empty range if there is none. */
+  /**
+   * The host with its port. The target's authority, where it has one, wins over the Host field, which is then to be written anew
+   * (RFC 9112 §3.2.2, mustRewriteHost). An empty range if there is none: HTTP/1.0, or "*" with an empty Host.
+   */
   authorityStart = 0
   authorityEnd = 0
   /** The host without the port; brackets of an IPv6 literal included. */

@@ -3,7 +3,7 @@ import { ChunkHeader } from './chunk-header.ts'
 import { REJECT } from './reject.ts'
 import { TrailerSection } from './trailer-section.ts'
 
-const STATE = { HEADER: 0, DATA: 1, DATA_CR: 2, DATA_LF: 3, LAST: 4, LAST_LF: 5, TRAILERS: 6 } as const
+const STATE = { HEADER: 0, DATA: 1, DATA_CR: 2, DATA_LF: 3, LAST: 4, LAST_LF: 5, TRAILERS: 6, FAILED: 7 } as const
 
 const CR = 0x0d
 const LF = 0x0a
@@ -94,8 +94,12 @@ export class BodyReader {
         continue
       }
       const next = this.#readFraming(memory, at, end)
-      // What came before the error is handed out first; the next step meets the error again.
-      if (next < 0) return this.dataEnd !== this.dataStart ? at : this.#refuse(-next)
+      if (next < 0) {
+        this.#state = STATE.FAILED
+        this.reject = -next
+        // The content in front of the error is handed out first; the next step says -1.
+        return this.dataEnd !== this.dataStart ? at : -1
+      }
       at = next
       if (this.isComplete) return at
     }
@@ -129,8 +133,10 @@ export class BodyReader {
         if (memory[at] !== LF) return -REJECT.BARE_CR
         this.isComplete = true
         return at + 1
-      default:
+      case STATE.TRAILERS:
         return this.#readTrailers(memory, at, end)
+      default:
+        return -this.reject
     }
   }
 
@@ -147,11 +153,6 @@ export class BodyReader {
     const at = this.#trailerSection.read(memory, start, end)
     if (at >= 0) this.isComplete = this.#trailerSection.isComplete
     return at
-  }
-
-  #refuse(reason: number): number {
-    this.reject = reason
-    return -1
   }
 }
 

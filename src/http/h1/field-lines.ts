@@ -9,8 +9,16 @@ const { COLON, CR, HTAB, LF, SPACE } = BYTE
  * Reads field lines up to and with the empty line that ends them (RFC 9112 §5) into `fields`, at most `maxFields` of them
  * and never more than its capacity. Returns the offset behind the empty line, 0 where more bytes are needed, or -REJECT.*.
  * A prefix of the input gives 0 or the same refusal as the whole: nothing is decided on bytes that may still come.
+ * `allowsSpaceBeforeColon` is for responses, from which a proxy has to remove it; in requests it is a refusal (RFC 9112 §5.1).
  */
-export function parseFieldLines(memory: Uint8Array, start: number, end: number, fields: Fields, maxFields: number): number {
+export function parseFieldLines(
+  memory: Uint8Array,
+  start: number,
+  end: number,
+  fields: Fields,
+  maxFields: number,
+  allowsSpaceBeforeColon: boolean,
+): number {
   const token = TOKEN
   const valueStop = VALUE_STOP
   const offsets = fields.offsets
@@ -22,15 +30,19 @@ export function parseFieldLines(memory: Uint8Array, start: number, end: number, 
     const nameStart = at
     for (let kind = 0; at < end && (kind = token[memory[at]]) !== 0; at++) marks |= kind
     if (at === end) return 0
+    const nameEnd = at
+    if (memory[at] !== COLON && allowsSpaceBeforeColon && at > nameStart) {
+      at = skipSpace(memory, at, end)
+      if (at === end) return 0
+    }
     if (memory[at] !== COLON || at === nameStart) {
-      if (at !== nameStart || memory[at] !== CR) return refuseName(memory, nameStart, at, end, count)
+      if (at !== nameStart || memory[at] !== CR) return refuseName(memory, nameStart, nameEnd, end, count)
       const after = endOfLine(memory, at, end)
       fields.count = count
       fields.hasMarkedName = (marks & 2) !== 0
       return after
     }
-    const nameEnd = at++
-    while (at < end && (memory[at] === SPACE || memory[at] === HTAB)) at++
+    at = skipSpace(memory, at + 1, end)
     const valueStart = at
     while (at < end && valueStop[memory[at]] === 0) at++
     if (at === end) return 0
@@ -76,8 +88,13 @@ function refuseName(memory: Uint8Array, nameStart: number, at: number, end: numb
   if (byte === COLON) return -REJECT.FIELD_NAME_EMPTY
   if (byte !== SPACE && byte !== HTAB) return -REJECT.FIELD_NAME_INVALID
   if (at === nameStart) return count === 0 ? -REJECT.LEADING_SPACE : -REJECT.OBS_FOLD
-  let next = at + 1
-  while (next < end && (memory[next] === SPACE || memory[next] === HTAB)) next++
+  const next = skipSpace(memory, at, end)
   if (next === end) return 0
   return memory[next] === COLON ? -REJECT.FIELD_SPACE_BEFORE_COLON : -REJECT.FIELD_NAME_INVALID
+}
+
+function skipSpace(memory: Uint8Array, start: number, end: number): number {
+  let at = start
+  while (at < end && (memory[at] === SPACE || memory[at] === HTAB)) at++
+  return at
 }

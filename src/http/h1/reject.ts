@@ -33,7 +33,7 @@ const CATALOGUE = {
   FIELD_VALUE_INVALID: [400, '9110 §5.5', 'a field value has a control character'],
   HEAD_TOO_LARGE: [431, '6585 §5', 'the head is too large'],
   TOO_MANY_FIELDS: [431, '6585 §5', 'the head has too many fields'],
-  HOST_MISSING: [400, '9112 §3.2', 'an HTTP/1.1 request has no Host, or an empty one'],
+  HOST_MISSING: [400, '9112 §3.2', 'the Host is missing or empty'],
   HOST_REPEATED: [400, '9112 §3.2', 'the request has more than one Host'],
   HOST_INVALID: [400, '9112 §3.2', 'the Host is no valid host with an optional port'],
   CONTENT_LENGTH_INVALID: [400, '9110 §8.6', 'the Content-Length is not a decimal number below 2^53'],

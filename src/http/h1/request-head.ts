@@ -38,7 +38,7 @@ export function parseRequestHead(memory: Uint8Array, start: number, end: number,
     const isTooLong = fieldsStart === 0 && end >= Math.min(headBound, lineBound)
     return isTooLong ? refuseLongLine(memory, start, bound) : fieldsStart
   }
-  const headEnd = parseFieldLines(memory, fieldsStart, bound, head.fields, limits.maxFields)
+  const headEnd = parseFieldLines(memory, fieldsStart, bound, head.fields, limits.maxFields, false)
   if (headEnd <= 0) return headEnd === 0 && end >= headBound ? -REJECT.HEAD_TOO_LARGE : headEnd
   head.headEnd = headEnd
   const reason = interpretFields(memory, head)

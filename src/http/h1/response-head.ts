@@ -40,7 +40,7 @@ export function parseResponseHead(
     const isTooLong = fieldsStart === 0 && end >= Math.min(headBound, lineBound)
     return isTooLong ? -REJECT.HEAD_TOO_LARGE : fieldsStart
   }
-  const headEnd = parseFieldLines(memory, fieldsStart, bound, head.fields, limits.maxFields)
+  const headEnd = parseFieldLines(memory, fieldsStart, bound, head.fields, limits.maxFields, true)
   if (headEnd <= 0) return headEnd === 0 && end >= headBound ? -REJECT.HEAD_TOO_LARGE : headEnd
   head.headStart = start
   head.headEnd = headEnd

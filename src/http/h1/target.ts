@@ -10,6 +10,7 @@ const HTTPS_SCHEME = Uint8Array.from('https://', (character) => character.charCo
 /** Origin-form (RFC 9112 §3.2.1). Returns the offset of the space behind the target, 0 where more bytes are needed, or -REJECT.*. */
 export function parseOriginForm(memory: Uint8Array, start: number, end: number, head: RequestHead): number {
   head.targetForm = TARGET.ORIGIN
+  head.isHttpsTarget = false
   head.authorityStart = head.authorityEnd = head.hostStart = head.hostEnd = start
   return parsePathAndQuery(memory, start, end, head)
 }
@@ -27,6 +28,7 @@ export function parseOtherForm(memory: Uint8Array, start: number, end: number, h
   head.authorityStart = head.authorityEnd = head.hostStart = head.hostEnd = start
   head.pathStart = head.pathEnd = head.queryStart = head.queryEnd = targetEnd
   head.hasQuery = false
+  head.isHttpsTarget = false
   if (memory[start] === BYTE.ASTERISK && targetEnd === start + 1) {
     head.targetForm = TARGET.ASTERISK
     return targetEnd
@@ -41,6 +43,7 @@ function parseAbsoluteForm(memory: Uint8Array, start: number, targetEnd: number,
   let authorityEnd = authorityStart
   while (authorityEnd < targetEnd && memory[authorityEnd] !== BYTE.SLASH && memory[authorityEnd] !== BYTE.QUESTION) authorityEnd++
   head.targetForm = TARGET.ABSOLUTE
+  head.isHttpsTarget = authorityStart - start === HTTPS_SCHEME.length
   if (!setAuthority(memory, authorityStart, authorityEnd, head)) return -REJECT.AUTHORITY_INVALID
   return parsePathAndQuery(memory, authorityEnd, targetEnd + 1, head)
 }

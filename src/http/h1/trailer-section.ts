@@ -63,7 +63,7 @@ export class TrailerSection {
     this.#appendLineEnd()
     const bytes = this.#bytes
     const fields = new Fields(MAX_TRAILER_FIELDS)
-    const end = parseFieldLines(bytes, 0, this.#length, fields, MAX_TRAILER_FIELDS)
+    const end = parseFieldLines(bytes, 0, this.#length, fields, MAX_TRAILER_FIELDS, false)
     if (end <= 0) return end === 0 ? REJECT.FIELD_COLON_MISSING : -end
     if (hasConfusableName(bytes, fields)) return REJECT.FIELD_NAME_CONFUSABLE
     const kept = new Uint8Array(this.#length + fields.count)
