@@ -52,7 +52,7 @@ export class PortableConnection implements Connection, Turned {
     this.remote = remote
     this.#local = local
     this.#state = isAccepted ? OPEN : CONNECTING
-    this.#queue = new SendQueue(engine.blocks, engine.loop.fill)
+    this.#queue = new SendQueue(engine.blocks, engine.loop.fill, engine.arena)
   }
 
   get local(): SocketAddress {
@@ -80,11 +80,8 @@ export class PortableConnection implements Connection, Turned {
   }
 
   commit(length: number): void {
-    const fill = this.#loop.fill
-    const start = fill.room(0)
     if (length === 0 || !this.#maySend()) return
-    fill.advance(length)
-    this.#queue.push(start, start + length)
+    this.#queue.commit(length)
     this.#queued()
   }
 
@@ -163,10 +160,9 @@ export class PortableConnection implements Connection, Turned {
   flush(): void {
     this.#isDirty = false
     const socket = this.#socket
-    if (socket === null || this.#state === CONNECTING || this.#state >= DYING || this.#queue.inFlight > 0) return
+    if (socket === null || this.#state === CONNECTING || this.#state >= DYING || this.#queue.isInFlight) return
     while (!this.#queue.isEmpty) {
-      this.#write(socket)
-      if (socket.writableLength > 0) {
+      if (!this.#queue.writeTo(socket)) {
         this.#written ??= (error) => {
           if (!error) this.wrote()
         }
@@ -290,22 +286,8 @@ export class PortableConnection implements Connection, Turned {
     return length
   }
 
-  #write(socket: Socket): void {
-    const { arena } = this.#engine
-    const queue = this.#queue
-    const pieces = queue.take()
-    if (pieces === 1) {
-      socket.write(arena.subarray(queue.start(0), queue.end(0)))
-      return
-    }
-    socket.cork()
-    for (let i = 0; i < pieces; i++) socket.write(arena.subarray(queue.start(i), queue.end(i)))
-    socket.uncork()
-  }
-
   #taken(): void {
-    this.sentBytes += this.#queue.inFlightBytes
-    this.#queue.taken()
+    this.sentBytes += this.#queue.taken()
     if (!this.isCongested || this.#queue.bytes > this.#engine.options.lowWaterBytes || this.#state !== OPEN) return
     this.isCongested = false
     try {

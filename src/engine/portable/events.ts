@@ -1,4 +1,4 @@
-import type { OnReadOpts, Socket } from 'node:net'
+import { type OnReadOpts, Socket } from 'node:net'
 import type { PortableConnection } from './connection.ts'
 
 /**
@@ -8,6 +8,9 @@ import type { PortableConnection } from './connection.ts'
 export interface OwnedSocket extends Socket {
   evenerConnection: PortableConnection
 }
+
+const { push } = Socket.prototype
+const NOTHING = Buffer.alloc(0)
 
 export function listenTo(socket: Socket, connection: PortableConnection): void {
   const owned = socket as OwnedSocket
@@ -20,6 +23,7 @@ export function listenTo(socket: Socket, connection: PortableConnection): void {
 /** For an accepted socket, which cannot be given a buffer of ours. It must be paused, and is resumed when its owner is known. */
 export function listenToData(socket: Socket): void {
   socket.on('data', onData)
+  socket.push = onPush
 }
 
 export function listenToConnect(socket: Socket): void {
@@ -43,6 +47,19 @@ function onConnect(this: Socket): void {
 
 function onData(this: Socket, chunk: Buffer): void {
   ;(this as OwnedSocket).evenerConnection.read(chunk, chunk.length)
+}
+
+/**
+ * Node pushes what it has read into the stream, which emits it as 'data' and asks itself in the next tick whether to read on. While
+ * the stream flows and is empty the chunk needs none of that. 4 % of a forwarded request; bench/engine-forwarder.ts.
+ */
+function onPush(this: Socket, chunk: unknown, encoding?: BufferEncoding): boolean {
+  if (!this.readableFlowing || this.readableLength > 0 || !(chunk instanceof Uint8Array)) return push.call(this, chunk, encoding)
+  ;(this as OwnedSocket).evenerConnection.read(chunk, chunk.length)
+  if (this.readableFlowing) return true
+  // Paused meanwhile: nothing clears the stream's mark that a read is under way, but an empty push.
+  push.call(this, NOTHING)
+  return false
 }
 
 function onEnd(this: Socket): void {
