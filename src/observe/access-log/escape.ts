@@ -14,19 +14,18 @@ const PLAIN = Uint8Array.from({ length: 256 }, (_, byte) => (byte >= 0x20 && byt
  * that, the value is cut and "..." follows (CUT_BYTES of room). Returns where the value ends.
  */
 export function writeText(out: Uint8Array, at: number, end: number, source: Uint8Array, start: number, stop: number): number {
+  const plain = PLAIN
   for (let i = start; i < stop; i++) {
+    const run = Math.min(stop, i + end - at)
+    while (i < run && plain[source[i]] === 1) out[at++] = source[i++]
+    if (i === stop) return at
+    if (at + 4 > end) return writeCut(out, at)
     const byte = source[i]
-    if (PLAIN[byte] === 1) {
-      if (at >= end) return writeCut(out, at)
-      out[at++] = byte
-    } else {
-      if (at + 4 > end) return writeCut(out, at)
-      out[at] = BACKSLASH
-      out[at + 1] = 0x78
-      out[at + 2] = HEX[byte >>> 4]
-      out[at + 3] = HEX[byte & 15]
-      at += 4
-    }
+    out[at] = BACKSLASH
+    out[at + 1] = 0x78
+    out[at + 2] = HEX[byte >>> 4]
+    out[at + 3] = HEX[byte & 15]
+    at += 4
   }
   return at
 }
@@ -36,14 +35,13 @@ export function writeText(out: Uint8Array, at: number, end: number, source: Uint
  * byte; escapes are JSON's.
  */
 export function writeJson(out: Uint8Array, at: number, end: number, source: Uint8Array, start: number, stop: number): number {
+  const plain = PLAIN
   for (let i = start; i < stop; i++) {
-    const byte = source[i]
-    if (PLAIN[byte] === 1) {
-      if (at >= end) return writeCut(out, at)
-      out[at++] = byte
-      continue
-    }
+    const run = Math.min(stop, i + end - at)
+    while (i < run && plain[source[i]] === 1) out[at++] = source[i++]
+    if (i === stop) return at
     if (at + 6 > end) return writeCut(out, at)
+    const byte = source[i]
     const length = byte < 0x80 ? 0 : utf8Length(source, i, stop)
     if (length > 0) {
       for (let k = 0; k < length; k++) out[at++] = source[i + k]

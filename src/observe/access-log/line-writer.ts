@@ -18,11 +18,12 @@ const MAX_NAMES = 4096
 const LF = 0x0a
 const QUOTE = 0x22
 const HYPHEN = 0x2d
-const VERSIONS = [Buffer.from('1.0'), Buffer.from('1.1')]
-const NULL = Buffer.from('null')
+// Not Buffers: one hidden class for all bytes makes the loops over them twice as fast; bench/access-log.ts.
+const VERSIONS = [new Uint8Array(Buffer.from('1.0')), new Uint8Array(Buffer.from('1.1'))]
+const NULL = new Uint8Array(Buffer.from('null'))
 
 /**
- * Writes the line of an exchange as bytes, without making strings: about 0.3 µs for a line with 19 variables (bench/access-log.ts).
+ * Writes the line of an exchange as bytes, without making strings: 0.1 to 0.7 µs, by length (bench/access-log.ts).
  * Whatever a client sent is escaped, see escape.ts. A value that is not there is "-", in JSON null.
  */
 export class LineWriter {
@@ -124,9 +125,11 @@ export class LineWriter {
   }
 
   #literal(bytes: Uint8Array): void {
-    const length = Math.min(bytes.length, this.#end - this.#at)
-    for (let i = 0; i < length; i++) this.#out[this.#at + i] = bytes[i]
-    if (length > 0) this.#at += length
+    const out = this.#out
+    let at = this.#at
+    const length = Math.min(bytes.length, this.#end - at)
+    for (let i = 0; i < length; i++) out[at++] = bytes[i]
+    this.#at = at
   }
 
   #range(source: Uint8Array, start: number, stop: number, limit: number): void {
@@ -135,6 +138,7 @@ export class LineWriter {
       return
     }
     const out = this.#out
+    if (this.#at >= this.#end) return
     if (!this.#isJson) {
       this.#at = writeText(out, this.#at, Math.min(this.#end, this.#at + limit), source, start, stop)
       return
@@ -151,7 +155,7 @@ export class LineWriter {
   }
 
   #escapeName(name: string): Uint8Array {
-    const source = Buffer.from(name)
+    const source = new Uint8Array(Buffer.from(name))
     const room = new Uint8Array(MAX_NAME_BYTES + CUT_BYTES + 2)
     let at = 0
     if (this.#isJson) room[at++] = QUOTE

@@ -11,7 +11,8 @@ export function writeNumber(out: Uint8Array, at: number, value: number): number 
   let rest = value
   for (let position = end - 1; position >= at; position--) {
     const next = rest < 0x40000000 ? (rest / 10) | 0 : Math.floor(rest / 10)
-    out[position] = ZERO + rest - next * 10
+    // In this order: ZERO + rest may be beyond 2^53.
+    out[position] = ZERO + (rest - next * 10)
     rest = next
   }
   return end
