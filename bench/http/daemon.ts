@@ -1,0 +1,75 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { type AddressInfo, connect, createServer } from 'node:net'
+import { setTimeout as delay } from 'node:timers/promises'
+
+/** A process of the benchmark, pinned to one core. */
+export interface Daemon {
+  readonly pid: number
+  readonly port: number
+  stop(): Promise<void>
+}
+
+const running = new Set<ChildProcess>()
+process.on('exit', () => {
+  for (const child of running) child.kill('SIGKILL')
+})
+
+/** Starts a program on one core and waits until it accepts connections. */
+export async function startDaemon(core: number, port: number, command: readonly string[]): Promise<Daemon> {
+  const { child, output } = launch(core, command)
+  while (!(await isAccepting(port))) {
+    if (child.exitCode !== null) throw new Error(`${command.join(' ')} ended with ${child.exitCode}:\n${output()}`)
+    await delay(5)
+  }
+  return { pid: child.pid as number, port, stop: () => stop(child) }
+}
+
+/** Starts a program and returns the milliseconds until `isReady` says so, then ends it. */
+export async function timeToReady(core: number, command: readonly string[], isReady: () => Promise<boolean>): Promise<number> {
+  const start = performance.now()
+  const { child, output } = launch(core, command)
+  while (!(await isReady())) if (child.exitCode !== null) throw new Error(`${command.join(' ')} ended:\n${output()}`)
+  const elapsed = performance.now() - start
+  await stop(child)
+  return elapsed
+}
+
+function launch(core: number, command: readonly string[]): { child: ChildProcess; output: () => string } {
+  // taskset replaces itself with the program, so the pid is the program's.
+  const child = spawn('taskset', ['-c', String(core), ...command], { stdio: ['ignore', 'pipe', 'pipe'] })
+  running.add(child)
+  let output = ''
+  for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk: Buffer) => (output = (output + chunk).slice(-10_000)))
+  return { child, output: () => output }
+}
+
+async function stop(child: ChildProcess): Promise<void> {
+  running.delete(child)
+  if (child.exitCode !== null || child.signalCode !== null) return
+  const exited = once(child, 'exit')
+  child.kill('SIGTERM')
+  const late = setTimeout(() => child.kill('SIGKILL'), 2000)
+  await exited
+  clearTimeout(late)
+}
+
+export async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const { port } = server.address() as AddressInfo
+  server.close()
+  await once(server, 'close')
+  return port
+}
+
+function isAccepting(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect(port, '127.0.0.1')
+    socket.on('connect', () => {
+      socket.destroy()
+      resolve(true)
+    })
+    socket.on('error', () => resolve(false))
+  })
+}

@@ -1,0 +1,53 @@
+import { once } from 'node:events'
+import { connect, type Socket } from 'node:net'
+import type { Contender } from './contenders.ts'
+import { type Setting, start } from './measure.ts'
+import { readMemory } from './process-use.ts'
+
+export interface IdleMemory {
+  readonly contender: string
+  readonly bytesPerConnection: readonly number[]
+}
+
+const CONNECTIONS = 10_000
+const WARM_UP_CONNECTIONS = 200
+const AT_ONCE = 100
+const REQUEST = 'GET /small HTTP/1.1\r\nHost: bench.test\r\n\r\n'
+
+/** Memory that a kept-alive connection costs once its request has been answered, for 10,000 of them in a fresh process. */
+export async function measureIdle(all: readonly Contender[], setting: Setting): Promise<IdleMemory[]> {
+  const results = all.map((contender) => ({ contender: contender.name, bytesPerConnection: [] as number[] }))
+  for (let round = 0; round < Math.min(3, setting.rounds); round++) {
+    for (const [index, contender] of all.entries()) results[index].bytesPerConnection.push(await measureOnce(contender, setting))
+  }
+  return results
+}
+
+async function measureOnce(contender: Contender, setting: Setting): Promise<number> {
+  const daemon = await start(contender, contender.variants[0], setting)
+  const sockets: Socket[] = []
+  try {
+    // What the first requests cost once and for all (code, upstream connections) is not to be counted.
+    for (let i = 0; i < WARM_UP_CONNECTIONS; i += AT_ONCE) await open(daemon.port, AT_ONCE, sockets)
+    const before = readMemory(daemon.pid)
+    for (let i = 0; i < CONNECTIONS; i += AT_ONCE) await open(daemon.port, AT_ONCE, sockets)
+    return (readMemory(daemon.pid) - before) / CONNECTIONS
+  } finally {
+    for (const socket of sockets) socket.destroy()
+    await daemon.stop()
+  }
+}
+
+async function open(port: number, count: number, sockets: Socket[]): Promise<void> {
+  await Promise.all(
+    Array.from({ length: count }, async () => {
+      const socket = connect(port, '127.0.0.1')
+      sockets.push(socket)
+      socket.write(REQUEST)
+      const [answer] = (await once(socket, 'data')) as [Buffer]
+      if (!answer.toString('latin1').startsWith('HTTP/1.1 200'))
+        throw new Error(`unexpected answer ${answer.toString('latin1').slice(0, 100)}`)
+      socket.resume()
+    }),
+  )
+}
