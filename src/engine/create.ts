@@ -20,23 +20,31 @@ const consoleHooks: EngineHooks = {
 
 /**
  * Makes the engine of this thread. `auto` takes uring where the kernel and the addon allow it, else portable. Rejects with
- * ENGINE_UNAVAILABLE when `uring` is demanded and impossible.
+ * ENGINE_UNAVAILABLE when `uring` is demanded and impossible. `loadRing` is for tests.
  */
 export async function createEngine(
   kind: EngineKind = 'auto',
   options: Partial<EngineOptions> = {},
   hooks: EngineHooks = consoleHooks,
+  loadRing: () => Promise<EngineBackend> = loadUring,
 ): Promise<CreatedEngine> {
   if (kind === 'portable') return createPortable(options, hooks, 'portable engine')
-  const backend = await loadUring()
+  const backend = await loadRing()
   const probe = backend.probe()
-  if (!probe.available) {
-    if (kind === 'uring')
-      throw new EvenerError('ENGINE_UNAVAILABLE', `the uring engine cannot run here, because ${probe.detail}; set engine: auto or portable`)
-    return createPortable(options, hooks, `portable engine, because ${probe.detail}`)
+  if (!probe.available) return withoutRing(probe.detail)
+  try {
+    const engine = backend.create({ ...DEFAULT_ENGINE_OPTIONS, ...options }, hooks)
+    return { engine, reason: `uring engine (${probe.detail})` }
+  } catch (error) {
+    // A limit that the probe does not reach: locked memory, descriptors.
+    return withoutRing(error instanceof Error ? error.message : String(error), error)
   }
-  const engine = backend.create({ ...DEFAULT_ENGINE_OPTIONS, ...options }, hooks)
-  return { engine, reason: `uring engine (${probe.detail})` }
+
+  function withoutRing(why: string, cause?: unknown): Promise<CreatedEngine> {
+    if (kind === 'auto') return createPortable(options, hooks, `portable engine, because ${why}`)
+    const message = `the uring engine cannot run here, because ${why}; set engine: auto or portable`
+    throw new EvenerError('ENGINE_UNAVAILABLE', message, { cause })
+  }
 }
 
 /** Whether the uring engine can run here, without starting one. */

@@ -212,7 +212,8 @@ export class PortableConnection implements Connection, Turned {
     this.receivedBytes += length
     const passed = this.#pass(source, length)
     if (passed < length && this.#state === OPEN) {
-      this.#stalled = source.slice(passed, length)
+      // Buffer's own slice() would be a view of memory that the next read overwrites.
+      this.#stalled = Uint8Array.prototype.slice.call(source, passed, length)
       this.#socket?.pause()
       this.#loop.starve(this)
     }

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { createEngine, probeUring } from '../../../src/engine/index.ts'
+import { type BackendProbe, createEngine, probeUring } from '../../../src/engine/index.ts'
 
 const small = { blockCount: 256, receiveBlocks: 64 }
 
@@ -27,17 +27,31 @@ describe('createEngine()', () => {
     await engine.close()
   })
 
-  it('refuses to run without the uring engine where that is demanded', async () => {
-    const probe = await probeUring()
-    if (probe.available) {
-      const { engine } = await createEngine('uring', small)
-      await engine.close()
-      return
-    }
-    await assert.rejects(createEngine('uring', small), (error: { code: string; message: string }) => {
-      assert.equal(error.code, 'ENGINE_UNAVAILABLE')
-      assert.ok(error.message.includes(probe.detail))
-      return true
+  it('auto runs portable where uring cannot, and uring itself refuses', async () => {
+    const absent = backend({ available: false, detail: 'io_uring is disabled by kernel.io_uring_disabled=2' })
+    const { engine, reason } = await createEngine('auto', small, undefined, absent)
+    assert.equal(engine.kind, 'portable')
+    assert.equal(reason, 'portable engine, because io_uring is disabled by kernel.io_uring_disabled=2')
+    await engine.close()
+    await assert.rejects(createEngine('uring', small, undefined, absent), {
+      code: 'ENGINE_UNAVAILABLE',
+      message: 'the uring engine cannot run here, because io_uring is disabled by kernel.io_uring_disabled=2; set engine: auto or portable',
     })
   })
+
+  it('auto runs portable where a ring is promised and then cannot be made', async () => {
+    const failing = backend({ available: true, detail: 'Linux' })
+    const { engine, reason } = await createEngine('auto', small, undefined, failing)
+    assert.equal(reason, 'portable engine, because no memory')
+    await engine.close()
+    await assert.rejects(createEngine('uring', small, undefined, failing), { code: 'ENGINE_UNAVAILABLE' })
+  })
 })
+
+/** A ring backend with this answer, which fails when it is taken at its word. */
+function backend(probe: BackendProbe) {
+  const create = () => {
+    throw new Error('no memory')
+  }
+  return async () => ({ probe: () => probe, create })
+}
