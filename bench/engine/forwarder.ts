@@ -2,12 +2,12 @@
  * Forwards HTTP/1.1 keep-alive requests over the Engine interface with the least that a proxy can do: it reads both heads and
  * keeps upstream connections. It measures the engine alone; the proxy room is the real thing.
  *
- *   node bench/engine-forwarder.ts uring|portable ORIGIN_PORT      prints the port it listens on
+ *   node bench/engine/forwarder.ts uring|portable PORT ORIGIN_PORT
  */
-import type { SocketAddress } from '../src/core/index.ts'
-import { type Connection, type ConnectionHandler, createEngine } from '../src/engine/index.ts'
+import type { SocketAddress } from '../../src/core/index.ts'
+import { type Connection, type ConnectionHandler, createEngine } from '../../src/engine/index.ts'
 
-const [kind, originPort] = process.argv.slice(2)
+const [kind, port, originPort] = process.argv.slice(2)
 const origin: SocketAddress = { family: 4, host: '127.0.0.1', port: Number(originPort) }
 const { engine } = await createEngine(kind === 'portable' ? 'portable' : 'uring')
 const { memory } = engine
@@ -31,7 +31,8 @@ function readHead(start: number, end: number): boolean {
     for (at++; memory[at] === 32; at++);
     const value = at
     while (at < end && memory[at] !== 13) at++
-    if (nameLength === 14 && (memory[name] | 32) === 99) for (let k = value; k < at; k++) contentLength = contentLength * 10 + memory[k] - 48
+    if (nameLength === 14 && (memory[name] | 32) === 99)
+      for (let k = value; k < at; k++) contentLength = contentLength * 10 + memory[k] - 48
   }
   return false
 }
@@ -103,6 +104,5 @@ class Downstream implements ConnectionHandler {
 }
 
 const idle: Upstream[] = []
-const listener = await engine.listen({ address: { family: 4, host: '127.0.0.1', port: 0 } }, (connection) => new Downstream(connection))
+await engine.listen({ address: { family: 4, host: '127.0.0.1', port: Number(port) } }, (connection) => new Downstream(connection))
 engine.start()
-if (listener.address.family !== 'unix') console.log(listener.address.port)
