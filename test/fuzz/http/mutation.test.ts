@@ -1,6 +1,7 @@
 import { it } from 'node:test'
 import { readCorpus } from './corpus.ts'
-import { mutate, Random, randomPieces } from './mutator.ts'
+import { hostile } from './generator.ts'
+import { Random, randomPieces } from './mutator.ts'
 import { assertCanonicalIsStable, assertSameHoweverSplit, bytewise, type Kind, readStream, show } from './properties.ts'
 
 /**
@@ -9,21 +10,19 @@ import { assertCanonicalIsStable, assertSameHoweverSplit, bytewise, type Kind, r
  */
 const SECONDS = Number(process.env['EVENER_FUZZ_SECONDS'] ?? 0)
 const FIRST_SEED = Number(process.env['EVENER_FUZZ_SEED'] ?? (SECONDS > 0 ? Date.now() % 1_000_000_007 : 1))
-const INPUTS_PER_SEED = 4000
+const INPUTS_PER_SEED = 3000
 
 const CORPORA: Record<Kind, string> = { request: 'http-requests.txt', response: 'http-responses.txt' }
 
 for (const kind of ['request', 'response'] as const) {
-  it(`mutated ${kind}s never throw or hang, and mean the same however they are split and in canonical form`, () => {
+  it(`odd ${kind}s never throw or hang, and mean the same however they are split and in canonical form`, () => {
     const entries = readCorpus(CORPORA[kind]).filter((entry) => entry.input.length < 2000)
     const until = performance.now() + (SECONDS / 2) * 1000
     let seed = FIRST_SEED
     do {
       const random = new Random(seed)
       for (let i = 0; i < INPUTS_PER_SEED; i++) {
-        const entry = random.pick(entries)
-        const input = mutate(random, entry.input, random.pick(entries).input)
-        check(seed, { kind, input, method: entry.method }, random)
+        check(seed, hostile(random, kind, entries), random)
       }
       seed++
     } while (performance.now() < until)
