@@ -1,84 +1,39 @@
-import { createWriteStream, type WriteStream } from 'node:fs'
+import { write as writeDescriptor } from 'node:fs'
+import { open, stat } from 'node:fs/promises'
 import type { AccessLogPlan } from '../config.ts'
+import { type LogFileSystem, type LogOutput, LogWriter } from './log-writer.ts'
 
-/** Where lines end up. */
-export interface LogOutput {
-  /** `done` is called when the bytes may be reused, written or not. */
-  write(bytes: Uint8Array, done: () => void): void
-  /** Opens the file anew, after a rotation has renamed it. */
-  reopen(): void
-  close(): Promise<void>
+/** The file, or a standard stream. `report` is told once when writing fails, and once when it goes on. */
+export function openLog(target: AccessLogPlan['target'], report: (message: string) => void): LogOutput {
+  const surroundings = { report, schedule, now: () => performance.now() }
+  if (target.kind === 'file') return new LogWriter(target.path, { files: FILES, ...surroundings })
+  return new LogWriter(target.kind, { files: descriptorFiles(target.kind === 'stdout' ? 1 : 2), ...surroundings })
+}
+
+const schedule = (callback: () => void, delayMs: number): void => {
+  setTimeout(callback, delayMs).unref()
+}
+
+const FILES: LogFileSystem = {
+  open: (path) => open(path, 'a', 0o640),
+  identify: async (path) => identityOf(await stat(path)),
+}
+
+function identityOf(stats: { readonly dev: number; readonly ino: number }): string {
+  return `${stats.dev}:${stats.ino}`
 }
 
 /**
- * The file, or a standard stream. A failed write is reported once and tried again with the next lines, so that a full disk
- * that is cleaned up needs nobody to intervene.
+ * A standard stream as a file that is always there. It is written by its descriptor in the thread pool, because
+ * process.stdout waits for the reader of a pipe, and with it would everything else in the control thread.
  */
-export function openLog(target: AccessLogPlan['target'], report: (message: string) => void): LogOutput {
-  if (target.kind !== 'file') return new StandardLog(target.kind === 'stdout' ? process.stdout : process.stderr)
-  return new FileLog(target.path, report)
-}
-
-class StandardLog implements LogOutput {
-  readonly #stream: NodeJS.WriteStream
-
-  constructor(stream: NodeJS.WriteStream) {
-    this.#stream = stream
-    // The reader of a pipe may go away (`| head`): that ends the lines, not the balancer.
-    stream.on('error', () => {})
-  }
-
-  write(bytes: Uint8Array, done: () => void): void {
-    this.#stream.write(bytes, () => done())
-  }
-
-  reopen(): void {}
-
-  close(): Promise<void> {
-    return new Promise((resolve) => this.#stream.write('', () => resolve()))
-  }
-}
-
-class FileLog implements LogOutput {
-  readonly #path: string
-  readonly #report: (message: string) => void
-  #stream: WriteStream
-  #hasFailed = false
-
-  constructor(path: string, report: (message: string) => void) {
-    this.#path = path
-    this.#report = report
-    this.#stream = this.#open()
-  }
-
-  write(bytes: Uint8Array, done: () => void): void {
-    if (this.#stream.destroyed) this.#stream = this.#open()
-    this.#stream.write(bytes, (error) => {
-      if (error === null || error === undefined) this.#hasFailed = false
-      done()
+function descriptorFiles(descriptor: number): LogFileSystem {
+  const write = (bytes: Uint8Array, offset: number, length: number): Promise<{ bytesWritten: number }> =>
+    new Promise((resolve, reject) => {
+      writeDescriptor(descriptor, bytes, offset, length, null, (error, bytesWritten) =>
+        error === null ? resolve({ bytesWritten }) : reject(error),
+      )
     })
-  }
-
-  reopen(): void {
-    const old = this.#stream
-    this.#stream = this.#open()
-    old.end()
-  }
-
-  close(): Promise<void> {
-    if (this.#stream.destroyed) return Promise.resolve()
-    return new Promise((resolve) => {
-      this.#stream.once('close', resolve)
-      this.#stream.end()
-    })
-  }
-
-  #open(): WriteStream {
-    const stream = createWriteStream(this.#path, { flags: 'a', mode: 0o640 })
-    stream.on('error', (error) => {
-      if (!this.#hasFailed) this.#report(`access log ${this.#path} cannot be written: ${error.message}; lines are lost until it can`)
-      this.#hasFailed = true
-    })
-    return stream
-  }
+  const file = { write, stat: () => Promise.resolve({ dev: 0, ino: 0 }), close: () => Promise.resolve() }
+  return { open: () => Promise.resolve(file), identify: () => Promise.resolve('0:0') }
 }
