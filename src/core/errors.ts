@@ -14,6 +14,15 @@ export const ERROR_CODES = {
   POOL_TABLE_FULL: 'the configuration has more pools or servers than the pool table, whose size is chosen at start-up',
   POOL_TABLE_INVALID: 'a worker was handed something else than the pool table',
   WORKER_DIED: 'a worker thread ended or answered out of turn',
+  BPF_OBJECT_INVALID: 'a compiled BPF object is damaged or not what the loader expects',
+  BPF_FORBIDDEN: 'the packet plane may not load programs: CAP_BPF and CAP_NET_ADMIN are needed',
+  BPF_REFUSED: "the kernel's verifier refused a program; the end of its log is in the message",
+  BPF_FAILED: 'a bpf(2) call failed for a reason that the message names',
+  NETLINK_FAILED: 'the kernel refused a netlink request, which the message names',
+  PACKET_UNSUPPORTED: 'the kernel or the platform lacks something that the packet plane needs, which the message names',
+  PACKET_INTERFACE_UNKNOWN: 'an interface of the configuration does not exist',
+  PACKET_LIMIT_EXCEEDED: 'the configuration has more services or servers than the packet plane holds',
+  IPVS_UNAVAILABLE: 'the kernel has no IPVS (ip_vs), which engine: ipvs needs',
   CONFIG_INVALID: 'the configuration has errors; each is reported with its place',
 } as const
 

@@ -1,5 +1,7 @@
 import { createRequire } from 'node:module'
 import { EvenerError } from '../core/index.ts'
+import type { NativeBpf } from './bpf/calls.ts'
+import type { NativeNetlink } from './netlink/socket.ts'
 
 /** Memory shared with the kernel: an address is `low + offset` below the constant word `high`. */
 export interface NativeMapping {
@@ -44,7 +46,7 @@ export const RING_SHARED = {
 } as const
 
 /** The functions of the addon. Those that return number return -errno on failure. */
-export interface Native {
+export interface Native extends NativeBpf, NativeNetlink {
   mapMemory(length: number): NativeMapping | number
   discardMemory(bytes: Uint8Array): number
   probeRing(setupFlags: number): Uint8Array | number

@@ -1,0 +1,7 @@
+/**
+ * kernel/netlink: messages to and from the kernel, written and read byte by byte. In come requests of control code, out go answers
+ * as values; a socket belongs to whoever opened it.
+ */
+export { MessageBuilder, readAttributes } from './message.ts'
+export { type LinkInfo, type NextHop, RouteSocket } from './route.ts'
+export { FLAG, NETLINK, type NativeNetlink, NetlinkSocket } from './socket.ts'
