@@ -64,7 +64,8 @@ class WorkerThread {
     const format = prepared.plan.plan.accessLog?.format
     if (format === undefined) this.#worker.accessLog = NO_LOG
     else if (this.#sink === null) {
-      this.#sink = new AccessLogSink(this.#setup.accessLog, format)
+      const row = MetricsTable.attach(this.#setup.metrics).row(this.#setup.index)
+      this.#sink = new AccessLogSink(this.#setup.accessLog, format, row, prepared.plan.series.logDropped)
       this.#worker.accessLog = new ExchangeLogger(this.#worker.engine, this.#sink)
     } else {
       this.#sink.reformat(format)

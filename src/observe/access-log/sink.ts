@@ -2,9 +2,9 @@ import type { AccessLogFormat } from '../config.ts'
 import { LineWriter, MAX_LINE_BYTES } from './line-writer.ts'
 import type { LogRecord } from './record.ts'
 
-const CHUNK_BYTES = 64 * 1024
+export const CHUNK_BYTES = 64 * 1024
 /** Chunks that may be on their way to the control thread. Beyond that lines are dropped and counted; nothing ever waits. */
-const MAX_CHUNKS_IN_FLIGHT = 32
+export const MAX_CHUNKS_IN_FLIGHT = 32
 
 /** What goes through the port: a chunk of whole lines to the control thread, and its buffer back once it is written. */
 export interface LogChunk {
@@ -24,25 +24,24 @@ export interface LogPort {
  */
 export class AccessLogSink {
   readonly #port: LogPort
+  readonly #row: Float64Array
+  readonly #droppedCell: number
   readonly #spare: ArrayBuffer[] = []
   #writer: LineWriter
   #chunk: Uint8Array | null = null
   #length = 0
   #inFlight = 0
-  /** Lines that were dropped because the control thread lagged. */
-  dropped = 0
 
-  constructor(port: LogPort, format: AccessLogFormat) {
+  /** Lines that are dropped because the control thread lags are counted in row[droppedCell]. */
+  constructor(port: LogPort, format: AccessLogFormat, row: Float64Array, droppedCell: number) {
     this.#port = port
+    this.#row = row
+    this.#droppedCell = droppedCell
     this.#writer = new LineWriter(format)
     port.on('message', (bytes) => {
       this.#inFlight--
       this.#spare.push(bytes)
     })
-  }
-
-  get isEmpty(): boolean {
-    return this.#length === 0
   }
 
   reformat(format: AccessLogFormat): void {
@@ -53,7 +52,7 @@ export class AccessLogSink {
   write(memory: Uint8Array, record: LogRecord): boolean {
     if (this.#chunk !== null && this.#length + MAX_LINE_BYTES > CHUNK_BYTES) this.flush()
     if (this.#chunk === null && !this.#open()) {
-      this.dropped++
+      this.#row[this.#droppedCell]++
       return false
     }
     const isFirst = this.#length === 0
