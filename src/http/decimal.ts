@@ -24,7 +24,7 @@ export function writeDecimal(memory: Uint8Array, at: number, value: number): num
   let rest = value
   for (let position = end - 1; position >= at; position--) {
     const next = Math.floor(rest / 10)
-    memory[position] = ZERO + rest - next * 10
+    memory[position] = ZERO + (rest - next * 10)
     rest = next
   }
   return end
