@@ -1,7 +1,8 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { type AddressInfo, connect, createServer } from 'node:net'
+import { type AddressInfo, createServer } from 'node:net'
 import { setTimeout as delay } from 'node:timers/promises'
+import { isAnswering } from './verify.ts'
 
 /** A process of the benchmark, pinned to one core. */
 export interface Daemon {
@@ -15,21 +16,21 @@ process.on('exit', () => {
   for (const child of running) child.kill('SIGKILL')
 })
 
-/** Starts a program on one core and waits until it accepts connections. */
+/** Starts a program on one core and waits until it answers requests. */
 export async function startDaemon(core: number, port: number, command: readonly string[]): Promise<Daemon> {
   const { child, output } = launch(core, command)
-  while (!(await isAccepting(port))) {
+  while (!(await isAnswering(port))) {
     if (child.exitCode !== null) throw new Error(`${command.join(' ')} ended with ${child.exitCode}:\n${output()}`)
     await delay(5)
   }
   return { pid: child.pid as number, port, stop: () => stop(child) }
 }
 
-/** Starts a program and returns the milliseconds until `isReady` says so, then ends it. */
-export async function timeToReady(core: number, command: readonly string[], isReady: () => Promise<boolean>): Promise<number> {
+/** Starts a program and returns the milliseconds until it answers, then ends it. */
+export async function timeToAnswer(core: number, port: number, command: readonly string[]): Promise<number> {
   const start = performance.now()
   const { child, output } = launch(core, command)
-  while (!(await isReady())) if (child.exitCode !== null) throw new Error(`${command.join(' ')} ended:\n${output()}`)
+  while (!(await isAnswering(port))) if (child.exitCode !== null) throw new Error(`${command.join(' ')} ended:\n${output()}`)
   const elapsed = performance.now() - start
   await stop(child)
   return elapsed
@@ -61,15 +62,4 @@ export async function freePort(): Promise<number> {
   server.close()
   await once(server, 'close')
   return port
-}
-
-function isAccepting(port: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const socket = connect(port, '127.0.0.1')
-    socket.on('connect', () => {
-      socket.destroy()
-      resolve(true)
-    })
-    socket.on('error', () => resolve(false))
-  })
 }

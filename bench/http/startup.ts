@@ -1,7 +1,6 @@
 import type { Contender } from './contenders.ts'
-import { freePort, timeToReady } from './daemon.ts'
+import { freePort, timeToAnswer } from './daemon.ts'
 import type { Setting } from './measure.ts'
-import { isAnswering } from './verify.ts'
 
 export interface StartUp {
   readonly contender: string
@@ -15,7 +14,7 @@ export async function measureStartUp(all: readonly Contender[], { folder, proxyC
     for (const [index, contender] of all.entries()) {
       const port = await freePort()
       const command = contender.command(folder, port, originPort, contender.variants[0])
-      results[index].milliseconds.push(await timeToReady(proxyCore, command, () => isAnswering(port)))
+      results[index].milliseconds.push(await timeToAnswer(proxyCore, port, command))
     }
   }
   return results
