@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { it } from 'node:test'
+import type { Connection } from '../../src/engine/index.ts'
 import { Sequence } from '../support/bytes.ts'
 import { type Backend, type EngineUnderTest, engineFor, LOOPBACK } from '../support/engine.ts'
 import { witness, witnessServer } from '../support/net.ts'
@@ -40,19 +41,35 @@ export function memory(backend: Backend): void {
     assert.equal(check.position, total)
   })
 
-  it('connections that wait for memory all get it, and other connections live on', async (t) => {
-    const test = await engineFor(t, backend, small)
-    const hoard = new Hoard(test)
-    const { address, accepted } = await test.listen({ received: (_, start, end) => hoard.keep(start, end) })
-    const clients = await Promise.all(Array.from({ length: 8 }, () => witness(t, address)))
-    for (const client of clients) client.socket.end(Buffer.alloc(200_000))
-    const isDone = () => accepted.length === 8 && accepted.every((each) => each.count('ended') === 1)
-    while (!isDone()) {
-      await test.turns(5)
-      hoard.release()
-    }
-    for (const each of accepted) assert.equal(each.byteCount, 200_000)
-  })
+  for (const isConnecting of [false, true]) {
+    it(`${isConnecting ? 'connects' : 'accepted connections'} that wait for memory all get what was sent`, async (t) => {
+      const test = await engineFor(t, backend, small)
+      const hoards: Hoard[] = []
+      const keep = (connection: Connection, start: number, end: number) => {
+        hoards[recorders.findIndex((each) => each.connection === connection)].keep(start, end)
+      }
+      const server = await witnessServer(t)
+      const { address, accepted, count } = await test.listen({ received: keep })
+      const peers = isConnecting ? server.sockets : await Promise.all(Array.from({ length: 8 }, () => witness(t, address)))
+      const recorders = isConnecting ? Array.from({ length: 8 }, () => test.connect(server.address, { received: keep })) : accepted
+      if (isConnecting) await server.connection(7)
+      else await count(8)
+      const sent = Buffer.alloc(200_000)
+      new Sequence().fill(sent)
+      for (const recorder of recorders) {
+        hoards.push(new Hoard(test))
+        recorder.keepsBytes = false
+      }
+      for (const peer of peers) peer.socket.end(sent)
+      const checks = recorders.map(() => new Sequence())
+      while (!recorders.every((each) => each.count('ended') === 1)) {
+        await test.turns(5)
+        for (const [i, hoard] of hoards.entries()) hoard.release(checks[i])
+      }
+      for (const [i, hoard] of hoards.entries()) hoard.release(checks[i])
+      for (const check of checks) assert.equal(check.position, sent.length)
+    })
+  }
 
   it('a connection that waits for memory can be closed, reset and lost', async (t) => {
     const test = await engineFor(t, backend, small)
@@ -130,6 +147,36 @@ export function memory(backend: Backend): void {
         assert.ok(client.bytes.equals(sent))
       }),
     )
+  })
+
+  it('short messages to a peer that does not read take little more memory than their bytes', async (t) => {
+    const test = await engineFor(t, backend)
+    const server = await witnessServer(t)
+    let messages = 0
+    const { address, accepted, count } = await test.listen({
+      received(connection, start, end) {
+        test.write(connection, test.bytes(start, end))
+        if (messages++ % 2 === 0) stuck.connection?.send(start, Math.min(end, start + 200))
+        else test.write(stuck.connection!, 'x'.repeat(200))
+      },
+    })
+    const stuck = test.connect(server.address)
+    const client = (await witness(t, address)).read(() => {})
+    await count(1)
+    accepted[0].keepsBytes = false
+    await stuck.until(() => stuck.count('opened') === 1)
+    test.write(stuck.connection!, Buffer.alloc(8 << 20))
+    await test.until(() => (stuck.connection?.queuedBytes ?? 0) < 8 << 20)
+    await test.turns(20)
+    const before = test.engine.blocks.free
+    const part = Buffer.alloc(60_000)
+    for (let i = 1; i <= 300; i++) {
+      client.socket.write(part)
+      await client.gets(i * part.length)
+    }
+    await test.turns(3)
+    const blocks = before - test.engine.blocks.free
+    assert.ok(blocks <= 24 + (messages * 200) / BLOCK_BYTES, `${blocks} blocks are kept for ${messages} messages of 200 bytes`)
   })
 
   it('hands out blocks of the address that was bound', async (t) => {

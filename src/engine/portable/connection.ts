@@ -52,7 +52,7 @@ export class PortableConnection implements Connection, Turned {
     this.remote = remote
     this.#local = local
     this.#state = isAccepted ? OPEN : CONNECTING
-    this.#queue = new SendQueue(engine.blocks, engine.loop.fill, engine.arena)
+    this.#queue = new SendQueue(engine.blocks, engine.loop.bump, engine.arena)
   }
 
   get local(): SocketAddress {
@@ -76,7 +76,7 @@ export class PortableConnection implements Connection, Turned {
   }
 
   reserve(length: number): number {
-    return this.#loop.fill.room(length)
+    return this.#loop.bump.room(length)
   }
 
   commit(length: number): void {
@@ -267,14 +267,14 @@ export class PortableConnection implements Connection, Turned {
   /** Hands `length` bytes to the handler, block by block, and returns how many found a block. */
   #pass(source: Uint8Array, length: number): number {
     const { blocks, memory } = this.#engine
-    const fill = this.#loop.fill
+    const bump = this.#loop.bump
     let passed = 0
     while (passed < length && this.#state === OPEN) {
       const run = Math.min(length - passed, blocks.blockBytes)
-      const start = fill.room(run)
+      const start = bump.room(run)
       if (start === -1) return passed
       memory.set(run === source.length ? source : source.subarray(passed, passed + run), start)
-      fill.advance(run)
+      bump.advance(run)
       passed += run
       blocks.hold(start)
       try {

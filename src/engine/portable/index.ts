@@ -5,7 +5,7 @@
  * is gathered per connection and handed to Node when the event that caused it is over. Node's sockets own the descriptors,
  * libuv's loop is the loop; nothing here is private API.
  *
- *   net.Socket ──copy──▶ FillBlock ──received()──▶ room ──send(), commit()──▶ SendQueue ──write()──▶ net.Socket
+ *   net.Socket ──copy──▶ BumpBlock ──received()──▶ room ──send(), commit()──▶ SendQueue ──write()──▶ net.Socket
  */
 import type { EngineBackend } from '../backend.ts'
 import { PortableEngine } from './engine.ts'

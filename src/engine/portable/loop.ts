@@ -1,8 +1,8 @@
 import { type Clock, systemClock, TurnClock } from '../../core/index.ts'
 import type { Blocks } from '../blocks.ts'
+import { BumpBlock } from '../bump-block.ts'
 import { EngineCounters } from '../counters.ts'
 import { Wheel } from '../timers.ts'
-import { FillBlock } from './fill-block.ts'
 
 /** A connection, as the loop sees it. */
 export interface Turned {
@@ -20,12 +20,12 @@ const STARVED_CHECK_MS = 16
  *
  *   enter()  reads the clock
  *     ...    handlers run; what they change is noted
- *   leave()  hands to Node what was sent, lets the fill block go, sets the alarm for the timers
+ *   leave()  hands to Node what was sent, lets the bump block go, sets the alarm for the timers
  *
  * What changes outside of a turn (a room that continues after a promise) gets a turn of its own soon.
  */
 export class Loop implements Clock {
-  readonly fill: FillBlock
+  readonly bump: BumpBlock
   readonly timers: Wheel
   readonly counters = new EngineCounters()
   readonly report: (error: unknown) => void
@@ -47,7 +47,7 @@ export class Loop implements Clock {
   constructor(blocks: Blocks, report: (error: unknown) => void) {
     this.#blocks = blocks
     this.report = report
-    this.fill = new FillBlock(blocks)
+    this.bump = new BumpBlock(blocks)
     this.timers = new Wheel(this, report, () => this.#alarmChanged())
   }
 
@@ -83,7 +83,7 @@ export class Loop implements Clock {
   leave(): void {
     if (this.#depth === 1) {
       if (this.#changed.length > 0) this.#flush()
-      this.fill.settle()
+      this.bump.settle()
       if (this.#starved.length > 0 && this.#blocks.free > 0) this.#soon()
       if (this.#isAlarmStale) this.#setAlarm()
     }

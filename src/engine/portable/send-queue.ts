@@ -1,29 +1,25 @@
 import type { Writable } from 'node:stream'
 import type { Blocks } from '../blocks.ts'
-import type { FillBlock } from './fill-block.ts'
+import type { BumpBlock } from '../bump-block.ts'
+import { GatherBlock, SLOW_PIECES } from '../gather-block.ts'
 
 /** Up to this length a copy behind the last piece costs less than one more piece in the system call: 5.1 µs against 5.5. */
 const COPY_BYTES = 8192
 /** Bounds of one write, so that the progress of a slow peer shows in queuedBytes. */
 const WRITE_BYTES = 256 * 1024
 const WRITE_PIECES = 64
-/** With so many pieces waiting the peer is slow, and what comes is gathered in a block of the queue's own. */
-const SLOW_PIECES = 8
 
 /**
  * What a connection has to send: pieces of the arena, each within one block and under one hold. The first `inFlight` of them
  * are Node's until the kernel has taken them; the last may still grow.
  *
  *   | in flight ... | waiting ... | last, growing |
- *
- * A piece keeps its whole block, however short it is. So that a peer that does not read cannot keep a block for every few bytes
- * that are meant for it, short pieces are copied together once some wait: the queue then holds little more than its bytes.
  */
 export class SendQueue {
   /** All bytes, those in flight included. */
   bytes = 0
   readonly #blocks: Blocks
-  readonly #fill: FillBlock
+  readonly #bump: BumpBlock
   readonly #arena: Buffer
   readonly #blockMask: number
   readonly #starts: number[] = []
@@ -31,13 +27,12 @@ export class SendQueue {
   #count = 0
   #inFlight = 0
   #inFlightBytes = 0
-  /** The block of a slow queue's own and where its next byte goes; -1 when there is none. */
-  #gathering = -1
-  #gatherAt = -1
+  /** Made when the queue first has many pieces waiting. */
+  #gather: GatherBlock | null = null
 
-  constructor(blocks: Blocks, fill: FillBlock, arena: Buffer) {
+  constructor(blocks: Blocks, bump: BumpBlock, arena: Buffer) {
     this.#blocks = blocks
-    this.#fill = fill
+    this.#bump = bump
     this.#arena = arena
     this.#blockMask = blocks.blockBytes - 1
   }
@@ -54,21 +49,17 @@ export class SendQueue {
   append(start: number, end: number): void {
     const length = end - start
     if (length > COPY_BYTES || this.#continues(start)) this.#push(start, end)
-    else if (this.#isSlow) this.#gather(start, end)
-    else if (this.#canGrow && this.#continues(this.#fill.room(length))) this.#copy(start, end)
+    else if (this.#isSlow) this.#gathered(start, end)
+    else if (this.#canGrow && this.#continues(this.#bump.room(length))) this.#copy(start, end)
     else this.#push(start, end)
   }
 
-  /** Queues the first `length` bytes of what the fill block had offered. */
+  /** Queues the first `length` bytes of what the bump block has offered. */
   commit(length: number): void {
-    const start = this.#fill.room(length)
-    if (this.#isSlow && length <= COPY_BYTES) {
-      this.#fill.advance(length)
-      this.#gather(start, start + length)
-      return
-    }
-    this.#fill.advance(length)
-    this.#push(start, start + length)
+    const start = this.#bump.cursor
+    this.#bump.advance(length)
+    if (this.#isSlow && length <= COPY_BYTES) this.#gathered(start, start + length)
+    else this.#push(start, start + length)
   }
 
   /** Hands the next pieces to the socket. Returns whether the kernel has taken them at once; then, or later, call taken(). */
@@ -104,14 +95,14 @@ export class SendQueue {
     this.#inFlight = 0
     this.#inFlightBytes = 0
     this.bytes -= bytes
-    if (this.#count === 0 && this.#gathering !== -1) this.#dropGathering()
+    if (this.#count === 0) this.#gather?.release()
     return bytes
   }
 
   /** Forgets everything; only when Node no longer reads from what was in flight. */
   clear(): void {
     for (let i = 0; i < this.#count; i++) this.#blocks.release(this.#starts[i])
-    if (this.#gathering !== -1) this.#dropGathering()
+    this.#gather?.release()
     this.#count = 0
     this.#starts.length = 0
     this.#ends.length = 0
@@ -147,34 +138,16 @@ export class SendQueue {
   }
 
   #copy(start: number, end: number): void {
-    const at = this.#fill.room(end - start)
+    const at = this.#bump.room(end - start)
     this.#blocks.memory.copyWithin(at, start, end)
-    this.#fill.advance(end - start)
+    this.#bump.advance(end - start)
     this.#push(at, at + end - start)
   }
 
-  /** Copies into the block of our own; where there is none left, the bytes are held where they are. */
-  #gather(start: number, end: number): void {
-    const length = end - start
-    if (this.#gathering === -1 || this.#gatherAt + length > this.#gathering + this.#blocks.blockBytes) {
-      if (this.#gathering !== -1) this.#dropGathering()
-      const block = this.#blocks.take()
-      if (block === -1) {
-        this.#push(start, end)
-        return
-      }
-      this.#gathering = block
-      this.#gatherAt = block
-    }
-    const at = this.#gatherAt
-    this.#blocks.memory.copyWithin(at, start, end)
-    this.#gatherAt = at + length
-    this.#push(at, at + length)
-  }
-
-  #dropGathering(): void {
-    this.#blocks.release(this.#gathering)
-    this.#gathering = -1
-    this.#gatherAt = -1
+  #gathered(start: number, end: number): void {
+    this.#gather ??= new GatherBlock(this.#blocks)
+    const at = this.#gather.copy(start, end)
+    if (at === -1) this.#push(start, end)
+    else this.#push(at, at + end - start)
   }
 }

@@ -94,7 +94,7 @@ export class RingConnection implements Connection {
     const bump = this.#loop.bump
     const start = bump.cursor
     bump.advance(length)
-    this.#queued(this.#queue.push(start, start + length))
+    this.#queued(this.#queue.commit(start, start + length))
   }
 
   send(start: number, end: number): void {

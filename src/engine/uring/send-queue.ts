@@ -1,5 +1,6 @@
 import type { Blocks } from '../blocks.ts'
-import type { BumpBlock } from './bump-block.ts'
+import type { BumpBlock } from '../bump-block.ts'
+import { GatherBlock, SLOW_PIECES } from '../gather-block.ts'
 import { MAX_IOVECS, type Ring } from './ring.ts'
 import type { Slices } from './slices.ts'
 
@@ -28,6 +29,9 @@ export class SendQueue {
   readonly #bump: BumpBlock
   #head = -1
   #tail = -1
+  #pieces = 0
+  /** Made when the queue first has many pieces waiting. */
+  #gather: GatherBlock | null = null
   /** The kernel took less than it was given: it is to wait for room before it tries the next send. */
   #isSlow = false
 
@@ -45,11 +49,18 @@ export class SendQueue {
   append(start: number, end: number): boolean {
     const length = end - start
     if (this.#head === -1 || length > (this.#isSlow ? SLOW_COPY_BYTES : COPY_BYTES)) return this.push(start, end)
+    if (this.#pieces >= SLOW_PIECES) return this.#gathered(start, end)
     const at = this.#bump.room(length)
     if (at === -1) return this.push(start, end)
     this.#blocks.memory.copyWithin(at, start, end)
     this.#bump.advance(length)
     return this.push(at, at + length)
+  }
+
+  /** Queues bytes that a room wrote into the bump block. */
+  commit(start: number, end: number): boolean {
+    const isToGather = this.#pieces >= SLOW_PIECES && end - start <= SLOW_COPY_BYTES
+    return isToGather ? this.#gathered(start, end) : this.push(start, end)
   }
 
   /** Queues bytes where they are, as part of the last slice if they continue it. */
@@ -67,6 +78,7 @@ export class SendQueue {
     const at = this.#slices.allocate(start, end)
     if (at === -1) return false
     this.#blocks.hold(start)
+    this.#pieces++
     if (tail === -1) this.#head = at
     else this.#slices.records[tail + 2] = at
     this.#tail = at
@@ -125,7 +137,16 @@ export class SendQueue {
     const records = this.#slices.records
     this.#blocks.release(records[at])
     this.#head = records[at + 2]
-    if (this.#head === -1) this.#tail = -1
+    this.#pieces--
     this.#slices.free(at)
+    if (this.#head !== -1) return
+    this.#tail = -1
+    this.#gather?.release()
+  }
+
+  #gathered(start: number, end: number): boolean {
+    this.#gather ??= new GatherBlock(this.#blocks)
+    const at = this.#gather.copy(start, end)
+    return at === -1 ? this.push(start, end) : this.push(at, at + end - start)
   }
 }

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { Writable } from 'node:stream'
 import { describe, it } from 'node:test'
 import { Blocks } from '../../../../src/engine/blocks.ts'
-import { FillBlock } from '../../../../src/engine/portable/fill-block.ts'
+import { BumpBlock } from '../../../../src/engine/bump-block.ts'
 import { SendQueue } from '../../../../src/engine/portable/send-queue.ts'
 import { between, seededRandom } from '../../../support/random.ts'
 
@@ -36,10 +36,10 @@ class Sink extends Writable {
 function setUp(count = 64) {
   const memory = new ArrayBuffer(count * BLOCK_BYTES)
   const blocks = new Blocks(new Uint8Array(memory), BLOCK_BYTES)
-  const fill = new FillBlock(blocks)
-  const queue = new SendQueue(blocks, fill, Buffer.from(memory))
+  const bump = new BumpBlock(blocks)
+  const queue = new SendQueue(blocks, bump, Buffer.from(memory))
   const commit = (text: string) => {
-    const at = fill.room(text.length)
+    const at = bump.room(text.length)
     blocks.memory.set(Buffer.from(text), at)
     queue.commit(text.length)
   }
@@ -55,9 +55,9 @@ function setUp(count = 64) {
       assert.equal(queue.writeTo(sink), true)
       queue.taken()
     }
-    fill.settle()
+    bump.settle()
   }
-  return { blocks, fill, queue, commit, send, flush, sink: new Sink({ highWaterMark: 1 << 20 }) }
+  return { blocks, bump, queue, commit, send, flush, sink: new Sink({ highWaterMark: 1 << 20 }) }
 }
 
 describe('the send queue', () => {
@@ -110,7 +110,7 @@ describe('the send queue', () => {
   })
 
   it('does not let pieces grow that are in flight', async () => {
-    const { queue, commit, fill, sink } = setUp()
+    const { queue, commit, bump, sink } = setUp()
     sink.takesAtOnce = false
     commit('one')
     assert.equal(queue.writeTo(sink), false)
@@ -123,19 +123,19 @@ describe('the send queue', () => {
     assert.equal(queue.bytes, 3)
     assert.equal(queue.writeTo(sink), true)
     assert.equal(queue.taken(), 3)
-    fill.settle()
+    bump.settle()
     assert.equal(sink.text, 'onetwo')
   })
 
   it('keeps little more than its bytes for a peer that does not read', () => {
-    const { blocks, fill, queue, send, commit, flush, sink } = setUp()
+    const { blocks, bump, queue, send, commit, flush, sink } = setUp()
     for (let i = 0; i < 200; i++) {
-      // Other connections use up the fill block meanwhile.
-      fill.room(BLOCK_BYTES)
+      // Other connections use up the bump block meanwhile.
+      bump.room(BLOCK_BYTES)
       if (i % 2 === 0) send('0123456789')
       else commit('0123456789')
     }
-    fill.settle()
+    bump.settle()
     assert.ok(blocks.free >= 64 - 12, `${64 - blocks.free} blocks are kept for ${queue.bytes} bytes`)
     flush(sink)
     assert.equal(sink.text, '0123456789'.repeat(200))
@@ -152,13 +152,13 @@ describe('the send queue', () => {
   })
 
   it('gives everything back when it is cleared', () => {
-    const { blocks, fill, queue, send, commit } = setUp()
+    const { blocks, bump, queue, send, commit } = setUp()
     for (let i = 0; i < 30; i++) {
       send('x'.repeat(100))
       commit('y')
     }
     queue.clear()
-    fill.settle()
+    bump.settle()
     assert.equal(queue.bytes, 0)
     assert.equal(queue.isEmpty, true)
     assert.equal(blocks.free, 64)
@@ -166,12 +166,12 @@ describe('the send queue', () => {
 
   it('keeps every byte and its place under any mix, with memory running out', () => {
     const random = seededRandom(99)
-    const { blocks, fill, queue, flush, sink } = setUp(8)
+    const { blocks, bump, queue, flush, sink } = setUp(8)
     let expected = ''
     for (let step = 0; step < 5000; step++) {
       const text = String.fromCharCode(97 + (step % 26)).repeat(between(random, 1, random() < 0.1 ? BLOCK_BYTES : 500))
       const isCommit = random() < 0.5
-      const at = isCommit ? fill.room(text.length) : blocks.take()
+      const at = isCommit ? bump.room(text.length) : blocks.take()
       if (at === -1) {
         flush(sink)
         continue

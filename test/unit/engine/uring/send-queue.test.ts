@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { BumpBlock } from '../../../../src/engine/bump-block.ts'
 import { Blocks } from '../../../../src/engine/index.ts'
-import { BumpBlock } from '../../../../src/engine/uring/bump-block.ts'
 import { MAX_IOVECS } from '../../../../src/engine/uring/ring.ts'
 import { SendQueue, type SendRing } from '../../../../src/engine/uring/send-queue.ts'
 import { Slices } from '../../../../src/engine/uring/slices.ts'
@@ -232,4 +232,24 @@ test('the bump block is exchanged when it is full, and given back when its piece
   assert.equal(bump.room(1), -1, 'both blocks are in use')
   blocks.release(first)
   assert.equal(bump.room(1), first)
+})
+
+test('a slow queue keeps little more than its bytes, whatever else uses up the bump block', () => {
+  const { blocks, bump, queue } = make()
+  for (let i = 0; i < 200; i++) {
+    const at = bump.room(BLOCK)
+    blocks.memory.fill(97, at, at + 10)
+    if (i % 2 === 0) {
+      bump.advance(10)
+      queue.commit(at, at + 10)
+      continue
+    }
+    const own = blocks.take()
+    queue.append(own, own + 10)
+    blocks.release(own)
+  }
+  assert.equal(queue.bytes, 2000)
+  assert.ok(blocks.free >= 64 - 12, `${64 - blocks.free} blocks are kept`)
+  queue.clear()
+  assert.ok(blocks.free >= 63)
 })
