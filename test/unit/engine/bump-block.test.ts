@@ -19,7 +19,7 @@ describe('the bump block', () => {
     assert.equal(bump.room(54), first + 10)
     assert.equal(bump.cursor, first + 10)
     bump.advance(54)
-    assert.notEqual(bump.room(1), first + 64)
+    assert.equal(bump.room(1) % BLOCK_BYTES, 0)
   })
 
   it('begins again at its start when no piece is held', () => {
