@@ -7,6 +7,7 @@
  *   load.ts: files, includes, ${…} ─▶ source.ts: positions ─▶ schema/ ─▶ cross-check.ts ─▶ build-plan.ts ─▶ Plan
  *                                                                └▶ issues.ts, diagnostic.ts ─▶ what is wrong, and where
  */
+export { describeOptions } from './describe.ts'
 export { DIAGNOSTIC_CODES, type Diagnostic, type DiagnosticCode, formatDiagnostics } from './diagnostic.ts'
 export { jsonSchema } from './json-schema.ts'
 export { defineConfig, loadConfig, type LoadOptions, type LoadResult, planFromInput } from './load.ts'
