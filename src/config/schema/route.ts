@@ -27,7 +27,7 @@ const match = z.strictObject({
 
 const redirect = z.strictObject({
   to: z.string().min(1).regex(/^[!-~]+$/, 'a redirect target has no spaces or line breaks').describe('Location, with {uri}, {host}, {path}, {query}.'),
-  status: z.union([z.literal(301), z.literal(302), z.literal(303), z.literal(307), z.literal(308)]).default(302).describe('Status.'),
+  status: z.literal([301, 302, 303, 307, 308]).default(302).describe('Status.'),
 })
 
 const respond = z.strictObject({
