@@ -1,6 +1,13 @@
 import type { PickContext } from './context.ts'
 import { mix } from './hash.ts'
-import { SERVER } from './layout.ts'
+import { POOL, SERVER } from './layout.ts'
+import { cursorOf } from './table.ts'
+
+/** Where a tier's servers are: arrays by index in the pool. */
+export interface CandidateServers {
+  readonly names: readonly string[]
+  readonly slots: readonly number[]
+}
 
 /**
  * The servers of one tier that a pick may choose from: health and admin allow it and the weight is above 0. Refilled when the pool's
@@ -12,86 +19,92 @@ import { SERVER } from './layout.ts'
  */
 export class Candidates {
   readonly words: Int32Array
-  /** Offset in words of the shared cursor of this tier. */
-  readonly cursor: number
+  readonly poolRow: number
+  readonly names: readonly string[]
+  readonly slots: readonly number[]
+  /** Servers in the pool. */
   readonly servers: number
+  readonly #cursor: number
+
   count = 0
   /** Index of the server in the pool, by position. */
   readonly indexes: Int32Array
   /** Offset of the server's row in words, by position. */
   readonly rows: Int32Array
-  /** Whole numbers above 0 without a common divisor, by position. During a slow start they are thousandths of the configured weights. */
+  /** What counts now, by position: whole numbers above 0 without a common divisor. Slow starts and agents are in them. */
   readonly weights: Float64Array
+  /** As configured, by position. */
+  readonly ownWeights: Int32Array
   readonly limits: Int32Array
   totalWeight = 0
-  maxWeight = 0
   /** Position of a server by its index, -1 where it is no candidate. */
   readonly positions: Int32Array
-  /** Share of its keys that a member takes, in thousandths (slow start), by index. */
-  readonly ramps: Int32Array
+  /** Share of its keys that a server takes, in thousandths (slow start, agent), by index. */
+  readonly shares: Int32Array
 
   memberCount = 0
+  /** Index of each member. */
   readonly members: Int32Array
-  /** Last weight above 0, by place in `members`. */
+  /** Last configured weight above 0, by place in `members`. */
   readonly memberWeights: Int32Array
-  /** Names by index in the pool. */
-  readonly names: readonly string[]
   /** Changes with the members or their weights. */
   membership = 0
-  #memberHash = 0
 
-  constructor(words: Int32Array, cursor: number, names: readonly string[]) {
-    const servers = names.length
+  constructor(words: Int32Array, poolRow: number, tier: number, servers: CandidateServers) {
+    const count = servers.names.length
     this.words = words
-    this.cursor = cursor
-    this.servers = servers
-    this.names = names
-    this.indexes = new Int32Array(servers)
-    this.rows = new Int32Array(servers)
-    this.weights = new Float64Array(servers)
-    this.limits = new Int32Array(servers)
-    this.positions = new Int32Array(servers).fill(-1)
-    this.ramps = new Int32Array(servers)
-    this.members = new Int32Array(servers)
-    this.memberWeights = new Int32Array(servers)
+    this.poolRow = poolRow
+    this.names = servers.names
+    this.slots = servers.slots
+    this.servers = count
+    this.#cursor = cursorOf(poolRow, tier)
+    this.indexes = new Int32Array(count)
+    this.rows = new Int32Array(count)
+    this.weights = new Float64Array(count)
+    this.ownWeights = new Int32Array(count)
+    this.limits = new Int32Array(count)
+    this.positions = new Int32Array(count).fill(-1)
+    this.shares = new Int32Array(count)
+    this.members = new Int32Array(count)
+    this.memberWeights = new Int32Array(count)
   }
 
   clear(): void {
     this.positions.fill(-1)
     this.count = 0
     this.memberCount = 0
-    this.#memberHash = 0
+    this.membership = 0
   }
 
   addMember(index: number, baseWeight: number): void {
     this.members[this.memberCount] = index
     this.memberWeights[this.memberCount] = baseWeight
     this.memberCount++
-    this.#memberHash = mix(mix(this.#memberHash ^ index) + baseWeight)
+    this.membership = mix(mix(this.membership ^ index) + baseWeight)
   }
 
   add(index: number, row: number): void {
+    const words = this.words
     const position = this.count++
-    const ramp = Atomics.load(this.words, row + SERVER.RAMP)
+    const share = Atomics.load(words, row + SERVER.RAMP) * Atomics.load(words, row + SERVER.SHARE)
+    const weight = Atomics.load(words, row + SERVER.WEIGHT)
     this.indexes[position] = index
     this.positions[index] = position
     this.rows[position] = row
-    this.ramps[index] = ramp
-    this.weights[position] = Math.max(1, Atomics.load(this.words, row + SERVER.WEIGHT) * ramp)
-    this.limits[position] = Atomics.load(this.words, row + SERVER.MAX_ACTIVE)
+    this.shares[index] = Math.ceil(share / 1000)
+    this.ownWeights[position] = weight
+    this.weights[position] = Math.max(1, weight * share)
+    this.limits[position] = Atomics.load(words, row + SERVER.MAX_ACTIVE)
   }
 
+  /** To be called when all have been added. */
   finish(): void {
-    this.membership = this.#memberHash
     let divisor = 0
     for (let position = 0; position < this.count; position++) divisor = greatestCommonDivisor(this.weights[position], divisor)
     this.totalWeight = 0
-    this.maxWeight = 0
     for (let position = 0; position < this.count; position++) {
-      const weight = this.weights[position] / divisor
-      this.weights[position] = weight
-      this.totalWeight += weight
-      if (weight > this.maxWeight) this.maxWeight = weight
+      this.weights[position] /= divisor
+      this.totalWeight += this.weights[position]
     }
   }
 
@@ -102,15 +115,21 @@ export class Candidates {
     return limit === 0 || Atomics.load(this.words, this.rows[position] + SERVER.ACTIVE) < limit
   }
 
+  /** Active requests of a server over all workers. */
   active(position: number): number {
     return Atomics.load(this.words, this.rows[position] + SERVER.ACTIVE)
   }
 
-  /** A position for each call in turn, over all workers: any `length` calls in a row give each of 0 to length - 1 once. */
+  /** Active requests of the whole pool over all workers. */
+  poolActive(): number {
+    return Atomics.load(this.words, this.poolRow + POOL.ACTIVE)
+  }
+
+  /** A place for each call in turn, over all workers: any `length` calls in a row give each of 0 to length - 1 once. */
   advance(length: number): number {
-    const ticket = Atomics.add(this.words, this.cursor, 1)
+    const ticket = Atomics.add(this.words, this.#cursor, 1)
     // Only one worker sees this ticket; a multiple of the length leaves the turn where it is and keeps the word from wrapping.
-    if (ticket === CURSOR_TURN) Atomics.sub(this.words, this.cursor, CURSOR_TURN - (CURSOR_TURN % length))
+    if (ticket === CURSOR_TURN) Atomics.sub(this.words, this.#cursor, CURSOR_TURN - (CURSOR_TURN % length))
     return (ticket >>> 0) % length
   }
 }

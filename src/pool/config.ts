@@ -1,4 +1,13 @@
 import type { SocketAddress } from '../core/index.ts'
+import { CATALOGUE, describeAlgorithm } from './algorithm/catalogue.ts'
+
+/** Canonical names and aliases, as a configuration may write them. */
+export const ALGORITHM_NAMES: readonly string[] = CATALOGUE.flatMap(({ name, aliases }) => [name, ...aliases])
+
+/** The canonical name of a name or alias of ALGORITHM_NAMES. */
+export function canonicalAlgorithm(name: string): string {
+  return describeAlgorithm(name)?.name ?? name
+}
 
 /** A pool, normalised. Two plans' pools are the same pool if their names are. */
 export interface PoolPlan {

@@ -5,7 +5,7 @@ export interface ServerDefinition {
   /** Unique in its pool. */
   readonly name: string
   readonly address: SocketAddress
-  /** 0 to 65535; 0 means no new picks. */
+  /** 0 to MAX_WEIGHT; 0 means no new picks. */
   readonly weight: number
   /** 0 first. */
   readonly priority: number
@@ -30,7 +30,11 @@ export interface PoolDefinition {
 export interface AlgorithmDefinition {
   /** A canonical name or an alias. */
   readonly name: string
+  /** Those that are left out have the defaults of the catalogue. */
+  readonly options?: AlgorithmOptions
 }
+
+export type AlgorithmOptions = Readonly<Record<string, string | number | boolean>>
 
 /** Weights are whole numbers up to this. */
 export const MAX_WEIGHT = 65535

@@ -1,10 +1,12 @@
+import { crc32, hashBytes, hashText } from './hash.ts'
+
 /**
  * What part of a request a hashing algorithm goes by. `source`: the client's address, its first `prefixLength` bits;
  * `destination`: the address that the client connected to; `uri`: path, cut after `depth` segments if that is not 0, with
  * the query if `withQuery`; the others take `name`.
  */
 export interface HashKey {
-  readonly kind: 'source' | 'destination' | 'uri' | 'header' | 'cookie' | 'query' | 'sni'
+  readonly kind: HashKeyKind
   /** Lower case for a header, as written for the others, empty where the kind takes none. */
   readonly name: string
   /** Bits of an IPv4 and of an IPv6 source address that count. */
@@ -12,6 +14,50 @@ export interface HashKey {
   readonly prefixLength6: number
   readonly depth: number
   readonly withQuery: boolean
-  /** Secret, so that a client cannot choose its server; the same in every worker. */
+  /** `crc32` is not seeded; it is there to keep the keys of an nginx that is replaced on their servers. */
+  readonly method: HashMethod
+  /** Keep it secret where clients must not be able to choose their server; the same in every worker. */
   readonly seed: number
+}
+
+export const HASH_KEY_KINDS = ['source', 'destination', 'uri', 'header', 'cookie', 'query', 'sni'] as const
+export type HashKeyKind = (typeof HASH_KEY_KINDS)[number]
+
+export const HASH_METHODS = ['murmur3', 'crc32'] as const
+export type HashMethod = (typeof HASH_METHODS)[number]
+
+const NAMED: ReadonlySet<string> = new Set(['header', 'cookie', 'query'])
+
+/** The hash of a key's bytes, 0 to 2^32 - 1. Whoever implements KeySource calls it with what it found. */
+export function hashKeyBytes(key: HashKey, memory: Uint8Array, start: number, end: number): number {
+  return key.method === 'crc32' ? crc32(memory, start, end) : hashBytes(memory, start, end, key.seed)
+}
+
+/**
+ * Reads "source", "destination", "uri", "sni", "header:x-user", "cookie:sid" or "query:id". undefined where it is none
+ * of these.
+ */
+export function parseKeyName(text: string): { kind: HashKeyKind; name: string } | undefined {
+  const colon = text.indexOf(':')
+  const kind = (colon === -1 ? text : text.slice(0, colon)) as HashKeyKind
+  const name = colon === -1 ? '' : text.slice(colon + 1)
+  const isNamed = colon !== -1
+  if (!HASH_KEY_KINDS.includes(kind) || NAMED.has(kind) !== isNamed || (isNamed && name === '')) return undefined
+  return { kind, name: kind === 'header' ? name.toLowerCase() : name }
+}
+
+/** A key from an algorithm's options; `pool` seeds it where no seed is given, so that pools differ. */
+export function hashKeyFrom(options: Readonly<Record<string, string | number | boolean>>, pool: string): HashKey {
+  const parsed = parseKeyName(String(options.key ?? 'source'))
+  if (parsed === undefined) throw new Error(`"${options.key}" is not a hash key`)
+  const seed = options.seed === undefined || options.seed === '' ? pool : String(options.seed)
+  return {
+    ...parsed,
+    prefixLength4: Number(options.prefixLength4 ?? 32),
+    prefixLength6: Number(options.prefixLength6 ?? 64),
+    depth: Number(options.depth ?? 0),
+    withQuery: options.withQuery === true,
+    method: options.hash === 'crc32' ? 'crc32' : 'murmur3',
+    seed: hashText(seed, 0),
+  }
 }

@@ -29,6 +29,19 @@ export function mix(value: number): number {
   return (hash ^ (hash >>> 16)) >>> 0
 }
 
+/** CRC-32 (ISO 3309, as in zlib and nginx) of memory[start, end), going on from the CRC of what came before. Returns 0 to 2^32 - 1. */
+export function crc32(memory: Uint8Array, start: number, end: number, before = 0): number {
+  let crc = ~before
+  for (let at = start; at < end; at++) crc = CRC_TABLE[(crc ^ memory[at]) & 0xff] ^ (crc >>> 8)
+  return ~crc >>> 0
+}
+
+const CRC_TABLE = Int32Array.from({ length: 256 }, (_, byte) => {
+  let crc = byte
+  for (let bit = 0; bit < 8; bit++) crc = crc & 1 ? (crc >>> 1) ^ 0xedb88320 : crc >>> 1
+  return crc
+})
+
 function scramble(block: number): number {
   const spread = Math.imul(block, 0xcc9e2d51)
   return Math.imul((spread << 15) | (spread >>> 17), 0x1b873593)

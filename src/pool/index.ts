@@ -9,7 +9,7 @@
  *                          │ buffer, PoolSlots by postMessage
  *   worker:          PoolTable.attach ─ new Pool ─ pick, acquire, report, release
  */
-export { ALGORITHMS, type AlgorithmEntry, findAlgorithm } from './algorithm/registry.ts'
+export { type AlgorithmDescription, type AlgorithmName, type AlgorithmOption, CATALOGUE, describeAlgorithm } from './algorithm/catalogue.ts'
 export { type CheckedPool, type CheckResult, Checks, type ChecksOptions, type HealthChange } from './check/checks.ts'
 export {
   type CheckConnect,
@@ -23,7 +23,7 @@ export type { PoolPlan } from './config.ts'
 export { type KeySource, NO_KEY, NO_KEY_SOURCE, PickContext } from './context.ts'
 export { type AlgorithmDefinition, MAX_WEIGHT, type PoolDefinition, type ServerDefinition } from './definition.ts'
 export { hashBytes, hashText } from './hash.ts'
-export type { HashKey } from './hash-key.ts'
+export { type HashKey, hashKeyBytes, parseKeyName } from './hash-key.ts'
 export type { TableLimits } from './layout.ts'
 export { ALL_FULL, NONE_AVAILABLE, type PickResult, Pool } from './pool.ts'
 export { type Random, SeededRandom } from './random.ts'

@@ -36,6 +36,10 @@ export const POOL = {
   CURSOR: 16,
   ACTIVE: 32,
   QUEUED: 33,
+  /** Low 32 bits of the milliseconds of the last sample of `observed` and `predictive`. */
+  SAMPLED_AT: 34,
+  /** Grows with each sample. */
+  SAMPLE: 35,
 } as const
 export const POOL_WORDS = 48
 
@@ -57,8 +61,14 @@ export const SERVER = {
   EJECTED: 9,
   /** The last weight that was not 0: consistent hashing is built on it, so that a drain does not reshuffle the others. */
   BASE_WEIGHT: 10,
-  /** Milliseconds since the epoch of the last change of health or admin, in two words (see writeTime). */
+  /** Share of the weight that the server's agent asks for, in thousandths. */
+  SHARE: 11,
+  /** Milliseconds since the epoch of the last change of health or admin, in two words, low first. */
   CHANGED: 12,
+  /** What the server's agent says it has left, in thousandths; `resource` goes by it. */
+  CAPACITY: 14,
+  /** How much more than others `observed` and `predictive` give it now: 1 to 4. */
+  RATIO: 15,
   // load
   ACTIVE: 16,
   CONNECTIONS: 17,
@@ -66,6 +76,12 @@ export const SERVER = {
   LATENCY: 18,
   /** Low 32 bits of the milliseconds of the last latency sample. */
   LATENCY_AT: 19,
+  /** The same, but up at once and down slowly (peak-ewma), microseconds. */
+  LATENCY_PEAK: 20,
+  /** Keys that the persistence table has for the server. */
+  SESSIONS: 21,
+  /** Moving average of ACTIVE over the samples of `observed`, in 256ths. */
+  AVERAGE: 22,
   // outliers
   FAILURES_IN_A_ROW: 32,
 } as const

@@ -1,3 +1,4 @@
+import { peakDecayMs } from './algorithm/registry.ts'
 import type { PickContext } from './context.ts'
 import type { PoolDefinition } from './definition.ts'
 import { LEDGER, POOL, SERVER } from './layout.ts'
@@ -17,6 +18,7 @@ export type PickResult = number
 
 /** A new sample counts for an eighth of the moving average. */
 const LATENCY_SHIFT = 3
+const MAX_LATENCY_US = 0x7fffffff
 
 /**
  * A pool as one worker sees it. For each attempt: pick() a server, acquire() it, and when the attempt is over report() how it went and
@@ -34,6 +36,8 @@ export class Pool {
   readonly #row: number
   readonly #rows: Int32Array
   readonly #ledgerRows: Int32Array
+  /** Milliseconds; 0 where no algorithm asks for the peak. */
+  readonly #peakDecayMs: number
   #epoch = -1
 
   constructor(definition: PoolDefinition, assigned: PoolSlots, table: PoolTable, worker: number) {
@@ -44,7 +48,8 @@ export class Pool {
     this.#row = table.poolRow(assigned.row)
     this.#rows = Int32Array.from(assigned.slots, (slot) => table.serverRow(slot))
     this.#ledgerRows = Int32Array.from(assigned.slots, (slot) => table.ledgerRow(worker, slot))
-    this.#tiers = new Tiers(definition, table, this.#row, assigned.slots)
+    this.#tiers = new Tiers(definition, table, assigned)
+    this.#peakDecayMs = peakDecayMs(definition.algorithm)
   }
 
   /**
@@ -162,13 +167,23 @@ export class Pool {
 
   #reportLatency(index: number, latencyMs: number, nowMs: number): void {
     const words = this.#words
-    const at = this.#rows[index] + SERVER.LATENCY
+    const row = this.#rows[index]
     this.#ledgers[this.#ledgerRows[index] + LEDGER.LATENCY_SUM_MS] += latencyMs
-    const sample = Math.max(1, Math.min(latencyMs * 1000, 0x7fffffff)) | 0
-    const average = Atomics.load(words, at)
+    const sample = Math.max(1, Math.min(latencyMs * 1000, MAX_LATENCY_US)) | 0
+    const average = Atomics.load(words, row + SERVER.LATENCY)
     const next = average === 0 ? sample : average + ((sample - average) >> LATENCY_SHIFT)
     // A sample that loses the race against another worker's is left out: the average stands for both.
-    Atomics.compareExchange(words, at, average, next)
-    Atomics.store(words, at + 1, nowMs | 0)
+    Atomics.compareExchange(words, row + SERVER.LATENCY, average, next)
+    if (this.#peakDecayMs > 0) this.#reportPeak(row, sample, nowMs)
+    Atomics.store(words, row + SERVER.LATENCY_AT, nowMs | 0)
+  }
+
+  /** Peak EWMA: a slower answer counts at once, a faster one by the time that has passed since the last. */
+  #reportPeak(row: number, sample: number, nowMs: number): void {
+    const words = this.#words
+    const peak = Atomics.load(words, row + SERVER.LATENCY_PEAK)
+    const elapsedMs = Math.max(0, (nowMs | 0) - Atomics.load(words, row + SERVER.LATENCY_AT))
+    const weight = sample >= peak ? 0 : Math.exp(-elapsedMs / this.#peakDecayMs)
+    Atomics.compareExchange(words, row + SERVER.LATENCY_PEAK, peak, Math.max(1, peak * weight + sample * (1 - weight)))
   }
 }

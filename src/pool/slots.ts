@@ -1,4 +1,5 @@
 import { EvenerError, formatAddress } from '../core/index.ts'
+import { sharedBytes } from './algorithm/registry.ts'
 import type { PoolDefinition, ServerDefinition } from './definition.ts'
 import { LEDGER_DOUBLES, POOL, POOL_WORDS, SERVER, SERVER_WORDS } from './layout.ts'
 import { ADMIN_NAMES, HEALTH } from './state.ts'
@@ -9,6 +10,8 @@ export interface PoolSlots {
   readonly pool: string
   readonly row: number
   readonly slots: readonly number[]
+  /** What workers share beside the table, for algorithms that remember keys; kept over a reload. */
+  readonly shared: SharedArrayBuffer | null
 }
 
 /** The slots of a whole plan. */
@@ -24,6 +27,8 @@ interface Entry {
   /** What the configuration last said. A runtime change stays until the configuration itself changes. */
   configured: ServerDefinition | null
   checked: boolean
+  /** Of a pool. */
+  shared: SharedArrayBuffer | null
 }
 
 /**
@@ -119,21 +124,23 @@ export class SlotAllocator {
   #preparePool(definition: PoolDefinition, generation: number, nowMs: number): PoolSlots {
     let pool = this.#pools.get(definition.name)
     if (pool === undefined) {
-      pool = { number: this.#freePools.pop() as number, droppedIn: generation, configured: null, checked: false }
+      pool = { number: this.#freePools.pop() as number, droppedIn: generation, configured: null, checked: false, shared: null }
       this.#pools.set(definition.name, pool)
       clearRow(this.#table.words, this.#table.poolRow(pool.number), POOL_WORDS)
     }
     if (pool.droppedIn !== 0) pool.droppedIn = generation
     const row = pool.number
     const slots = definition.servers.map((server) => this.#prepareServer(definition, server, row, generation, nowMs))
-    return { pool: definition.name, row, slots }
+    const bytes = sharedBytes(definition.algorithm)
+    if ((pool.shared?.byteLength ?? 0) !== bytes) pool.shared = bytes === 0 ? null : new SharedArrayBuffer(bytes)
+    return { pool: definition.name, row, slots, shared: pool.shared }
   }
 
   #prepareServer(definition: PoolDefinition, server: ServerDefinition, pool: number, generation: number, nowMs: number): number {
     const key = keyOf(definition, server)
     let entry = this.#servers.get(key)
     if (entry === undefined) {
-      entry = { number: this.#freeServers.pop() as number, droppedIn: generation, configured: null, checked: false }
+      entry = { number: this.#freeServers.pop() as number, droppedIn: generation, configured: null, checked: false, shared: null }
       this.#servers.set(key, entry)
       this.#clearServer(entry.number, pool)
     }
@@ -170,7 +177,8 @@ export class SlotAllocator {
     const row = this.#table.serverRow(slot)
     clearRow(words, row, SERVER_WORDS)
     Atomics.store(words, row + SERVER.POOL, pool)
-    Atomics.store(words, row + SERVER.RAMP, 1000)
+    for (const share of [SERVER.RAMP, SERVER.SHARE, SERVER.CAPACITY]) Atomics.store(words, row + share, 1000)
+    Atomics.store(words, row + SERVER.RATIO, 1)
     for (let worker = 0; worker < limits.workers; worker++) {
       const ledger = this.#table.ledgerRow(worker, slot)
       ledgers.fill(0, ledger, ledger + LEDGER_DOUBLES)

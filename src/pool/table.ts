@@ -166,6 +166,21 @@ export class PoolTable {
     this.bumpEpoch(row)
   }
 
+  /** Thousandths of the weight that count: a slow start. */
+  setRamp(slot: number, thousandths: number): void {
+    this.#storeShare(slot, SERVER.RAMP, thousandths)
+  }
+
+  /** Thousandths of the weight that the server's agent asks for; 0 takes no new picks. */
+  setShare(slot: number, thousandths: number): void {
+    this.#storeShare(slot, SERVER.SHARE, thousandths)
+  }
+
+  /** Thousandths of its resources that the server has left, for the algorithm `resource`. */
+  setCapacity(slot: number, thousandths: number): void {
+    this.#storeShare(slot, SERVER.CAPACITY, thousandths)
+  }
+
   totals(slot: number): ServerTotals {
     const sum = (field: number): number => {
       let total = 0
@@ -187,6 +202,11 @@ export class PoolTable {
   /** Tells every worker to look at the pool of the server row again. State must be stored before. */
   bumpEpoch(serverRow: number): void {
     Atomics.add(this.words, this.poolRow(this.words[serverRow + SERVER.POOL]) + POOL.EPOCH, 1)
+  }
+
+  #storeShare(slot: number, word: number, thousandths: number): void {
+    const row = this.serverRow(slot)
+    if (Atomics.exchange(this.words, row + word, Math.max(0, Math.min(1000, Math.round(thousandths)))) !== thousandths) this.bumpEpoch(row)
   }
 
   #changed(row: number, nowMs: number): void {

@@ -1,10 +1,11 @@
 import type { Algorithm } from './algorithm/algorithm.ts'
-import { findAlgorithm } from './algorithm/registry.ts'
+import { algorithmMaker } from './algorithm/registry.ts'
 import { Candidates } from './candidates.ts'
 import type { PoolDefinition } from './definition.ts'
 import { SERVER } from './layout.ts'
+import type { PoolSlots } from './slots.ts'
 import { ADMIN, HEALTH } from './state.ts'
-import { cursorOf, type PoolTable } from './table.ts'
+import type { PoolTable } from './table.ts'
 
 /** Servers that are picked from together, with the algorithm that does it. */
 export interface Tier {
@@ -31,20 +32,20 @@ export class Tiers {
   readonly #priorities: Int32Array
   readonly #minAvailable: number
 
-  constructor(definition: PoolDefinition, table: PoolTable, poolRow: number, slots: readonly number[]) {
+  constructor(definition: PoolDefinition, table: PoolTable, assigned: PoolSlots) {
     const servers = definition.servers
     this.#words = table.words
-    this.#rows = Int32Array.from(slots, (slot) => table.serverRow(slot))
+    this.#rows = Int32Array.from(assigned.slots, (slot) => table.serverRow(slot))
     this.#minAvailable = definition.minAvailable
     this.#priorities = Int32Array.from(servers, (server) => server.priority)
     this.#order = Int32Array.from(servers.keys()).sort((a, b) => servers[a].priority - servers[b].priority || a - b)
-    const names = servers.map((server) => server.name)
     const groups = new Set(this.#priorities).size
-    const entry = findAlgorithm(definition.algorithm.name)
-    if (entry === undefined) throw new Error(`unknown algorithm "${definition.algorithm.name}"`)
+    const poolRow = table.poolRow(assigned.row)
+    const named = { names: servers.map((server) => server.name), slots: assigned.slots }
+    const makeAlgorithm = algorithmMaker(definition.algorithm, { pool: definition.name, shared: assigned.shared })
     this.tiers = Array.from({ length: groups }, (_, tier) => ({
-      candidates: new Candidates(table.words, cursorOf(poolRow, tier), names),
-      algorithm: entry.create(definition.algorithm),
+      candidates: new Candidates(table.words, poolRow, tier, named),
+      algorithm: makeAlgorithm(),
     }))
   }
 
@@ -106,7 +107,8 @@ export class Tiers {
     return (
       Atomics.load(this.#words, row + SERVER.HEALTH) !== HEALTH.DOWN &&
       Atomics.load(this.#words, row + SERVER.ADMIN) === ADMIN.READY &&
-      Atomics.load(this.#words, row + SERVER.WEIGHT) > 0
+      Atomics.load(this.#words, row + SERVER.WEIGHT) > 0 &&
+      Atomics.load(this.#words, row + SERVER.SHARE) > 0
     )
   }
 }

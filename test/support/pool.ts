@@ -1,4 +1,7 @@
 import {
+  type HashKey,
+  hashKeyBytes,
+  type KeySource,
   PickContext,
   Pool,
   type PoolDefinition,
@@ -51,6 +54,17 @@ export function bench(pool: PoolDefinition, seed = 1): Bench {
       return index < 0 ? String(index) : made.servers[index].name
     })
   return { table, slots, assignment, pool: made, context, slot: (index) => assignment.pools[0].slots[index], names }
+}
+
+/** Requests whose key is a number that the test sets, as a proxy's exchange would find it in a header. */
+export class NumberedKey implements KeySource {
+  number = 0
+  readonly #bytes = Buffer.alloc(8)
+
+  keyHash(key: HashKey): number {
+    this.#bytes.writeDoubleLE(this.number)
+    return hashKeyBytes(key, this.#bytes, 0, 8)
+  }
 }
 
 /** How often each name occurs. */

@@ -1,59 +1,60 @@
 import type { Candidates } from '../candidates.ts'
-import type { PickContext } from '../context.ts'
-import { type Algorithm, NO_POSITION } from './algorithm.ts'
-import { WeightedTurn } from './turn.ts'
+import { SERVER } from '../layout.ts'
+import { LeastCost } from './least-cost.ts'
 
-/** The server with the fewest active requests over all workers, weights ignored. Equals take turns. pick() is O(n). */
-export class LeastConnections implements Algorithm {
-  rebuild(): void {}
+/** The fewest active requests. */
+export class LeastConnections extends LeastCost {
+  constructor() {
+    super(false)
+  }
 
-  pick(candidates: Candidates, context: PickContext): number {
-    const count = candidates.count
-    let position = candidates.advance(count)
-    let best = NO_POSITION
-    let bestActive = 0
-    for (let i = 0; i < count; i++) {
-      const active = candidates.active(position)
-      if ((best === NO_POSITION || active < bestActive) && candidates.isFree(position, context)) {
-        if (active === 0) return position
-        best = position
-        bestActive = active
-      }
-      position = position + 1 === count ? 0 : position + 1
-    }
-    return best
+  cost(candidates: Candidates, position: number): number {
+    return candidates.active(position)
   }
 }
 
-/**
- * The server with the fewest active requests for its weight, over all workers. Among equals the smooth weighted turn decides, so that an
- * idle pool is shared by weight too. pick() is O(n).
- */
-export class WeightedLeastConnections implements Algorithm {
-  readonly #turn = new WeightedTurn()
-
-  rebuild(candidates: Candidates): void {
-    this.#turn.rebuild(candidates)
+/** The fewest active requests for the weight. */
+export class WeightedLeastConnections extends LeastCost {
+  constructor() {
+    super(true)
   }
 
-  pick(candidates: Candidates, context: PickContext): number {
-    const count = candidates.count
-    let position = this.#turn.at(candidates.advance(this.#turn.total))
-    let best = NO_POSITION
-    let bestActive = 0
-    let bestWeight = 1
-    for (let i = 0; i < count; i++) {
-      const active = candidates.active(position)
-      const weight = candidates.weights[position]
-      // active / weight < bestActive / bestWeight
-      if ((best === NO_POSITION || active * bestWeight < bestActive * weight) && candidates.isFree(position, context)) {
-        if (active === 0) return position
-        best = position
-        bestActive = active
-        bestWeight = weight
-      }
-      position = position + 1 === count ? 0 : position + 1
-    }
-    return best
+  cost(candidates: Candidates, position: number): number {
+    return candidates.active(position) / candidates.weights[position]
+  }
+}
+
+/** The fewest active requests for the weight once this one is added: a heavy server gets the first requests of an idle pool. */
+export class ShortestExpectedDelay extends LeastCost {
+  constructor() {
+    super(true)
+  }
+
+  cost(candidates: Candidates, position: number): number {
+    return (candidates.active(position) + 1) / candidates.weights[position]
+  }
+}
+
+/** An idle server whatever its weight; when there is none, the shortest expected delay. */
+export class NeverQueue extends LeastCost {
+  constructor() {
+    super(true)
+  }
+
+  cost(candidates: Candidates, position: number): number {
+    const active = candidates.active(position)
+    return active === 0 ? 0 : (active + 1) / candidates.weights[position]
+  }
+}
+
+/** The fewest entries in the persistence table for the weight; among equals the fewest active requests. */
+export class LeastSessions extends LeastCost {
+  constructor() {
+    super(true)
+  }
+
+  cost(candidates: Candidates, position: number): number {
+    const sessions = Atomics.load(candidates.words, candidates.rows[position] + SERVER.SESSIONS)
+    return (sessions * 2 ** 20 + candidates.active(position)) / candidates.weights[position]
   }
 }

@@ -1,10 +1,8 @@
-import type { Candidates } from '../candidates.ts'
-
 /** Turns are exact up to this total weight; above it weights are scaled down first. Keeps every product below 2^53. */
 const MAX_TOTAL = 2 ** 26
 
 /**
- * Maps the places of a cycle of `totalWeight` to positions so that each position has exactly its weight of them, spread evenly.
+ * Maps the places of a cycle of `total` to positions so that each position has exactly its weight of them, spread evenly.
  * A shared counter that walks the cycle is therefore a smooth weighted round robin over all workers, without any state of
  * its own: whoever draws a place knows its server.
  *
@@ -14,7 +12,7 @@ const MAX_TOTAL = 2 ** 26
  *             /           \             as place floor(p * 3 / 5) of the left half, else right as place p - floor(p * 3 / 5)
  *           a:3         b:1 c:1
  *
- * rebuild() is O(n), at() O(log n); n nodes of memory.
+ * rebuild() is O(n), at() and drawn() O(log n).
  */
 export class WeightedTurn {
   #total = 0
@@ -26,14 +24,15 @@ export class WeightedTurn {
     return this.#total
   }
 
-  rebuild(candidates: Candidates): void {
-    const count = candidates.count
-    if (this.#before.length < count + 1) this.#before = new Float64Array(candidates.servers + 1)
-    const scale = candidates.totalWeight > MAX_TOTAL ? MAX_TOTAL / candidates.totalWeight : 1
+  rebuild(weights: ArrayLike<number>, count: number): void {
+    if (this.#before.length < count + 1) this.#before = new Float64Array(weights.length + 1)
+    let whole = 0
+    for (let position = 0; position < count; position++) whole += weights[position]
+    const scale = whole > MAX_TOTAL ? MAX_TOTAL / whole : 1
     let sum = 0
     for (let position = 0; position < count; position++) {
       this.#before[position] = sum
-      sum += Math.max(1, Math.floor(candidates.weights[position] * scale))
+      sum += Math.max(1, Math.floor(weights[position] * scale))
     }
     this.#before[count] = sum
     this.#total = sum
@@ -62,8 +61,8 @@ export class WeightedTurn {
     return low
   }
 
-  /** Any position, as likely as its weight says. `draw` from 0 to 2^32 - 1. */
-  draw(draw: number): number {
+  /** Any position, as likely as its weight says; `draw` from 0 to 2^32 - 1 decides, always in the same way. */
+  drawn(draw: number): number {
     const before = this.#before
     const place = (draw / 2 ** 32) * this.#total
     let low = 0

@@ -1,0 +1,41 @@
+import type { Candidates } from '../candidates.ts'
+import type { PickContext } from '../context.ts'
+import { type Algorithm, NO_POSITION } from './algorithm.ts'
+import { WeightedTurn } from './turn.ts'
+
+/**
+ * The free server of the least cost. The scan starts at the server whose turn it is, by weight where `weighted`, so that equals
+ * take turns and an idle pool is shared by weight. A cost of 0 ends it. pick() is O(n).
+ */
+export abstract class LeastCost implements Algorithm {
+  readonly #turn = new WeightedTurn()
+  readonly #weighted: boolean
+
+  constructor(weighted: boolean) {
+    this.#weighted = weighted
+  }
+
+  rebuild(candidates: Candidates): void {
+    if (this.#weighted) this.#turn.rebuild(candidates.weights, candidates.count)
+  }
+
+  /** What it costs to give the request to the server: 0 or more. */
+  abstract cost(candidates: Candidates, position: number, context: PickContext): number
+
+  pick(candidates: Candidates, context: PickContext): number {
+    const count = candidates.count
+    let position = this.#weighted ? this.#turn.at(candidates.advance(this.#turn.total)) : candidates.advance(count)
+    let best = NO_POSITION
+    let leastCost = 0
+    for (let i = 0; i < count; i++) {
+      const cost = this.cost(candidates, position, context)
+      if ((best === NO_POSITION || cost < leastCost) && candidates.isFree(position, context)) {
+        if (cost === 0) return position
+        best = position
+        leastCost = cost
+      }
+      position = position + 1 === count ? 0 : position + 1
+    }
+    return best
+  }
+}
