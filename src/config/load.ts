@@ -1,12 +1,13 @@
 import { globSync, readFileSync, statSync } from 'node:fs'
+import { type ResolveHookSync, registerHooks } from 'node:module'
 import { basename, dirname, extname, isAbsolute, join, relative, resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { buildPlan } from './build-plan.ts'
 import { checkReferences, crossCheck } from './cross-check.ts'
 import type { Diagnostic } from './diagnostic.ts'
-import { findingsOf, type Finding } from './issues.ts'
+import { type Finding, findingsOf } from './issues.ts'
 import type { Plan } from './plan.ts'
-import { configuration, type ConfigurationInput } from './schema/root.ts'
+import { type ConfigurationInput, configuration } from './schema/root.ts'
 import { formatPath, MAX_FILE_BYTES, Source } from './source.ts'
 
 export interface LoadOptions {
@@ -59,7 +60,9 @@ function check(tree: Tree): LoadResult {
   }
   const diagnostics = sorted(located([...crossCheck(parsed.data), ...references]))
   if (diagnostics.some(({ severity }) => severity === 'error')) return { plan: undefined, diagnostics, files }
-  const warnings = diagnostics.map(({ file, line, column, path, message }) => `${line === 0 ? file : `${file}:${line}:${column}`}  ${path}: ${message}`)
+  const warnings = diagnostics.map(
+    ({ file, line, column, path, message }) => `${line === 0 ? file : `${file}:${line}:${column}`}  ${path}: ${message}`,
+  )
   return { plan: buildPlan(parsed.data, warnings), diagnostics, files }
 }
 
@@ -106,7 +109,14 @@ class TreeReader {
     const source = this.#sources.get(file) as Source
     this.#sources.delete(file)
     if (!isObject(value)) {
-      this.#problems.push(source.about([], 'value', { severity: 'error', code: 'CONFIG_WRONG_TYPE', message: 'an included file is a map with "listeners" and "pools"', suggestion: undefined }))
+      this.#problems.push(
+        source.about([], 'value', {
+          severity: 'error',
+          code: 'CONFIG_WRONG_TYPE',
+          message: 'an included file is a map with "listeners" and "pools"',
+          suggestion: undefined,
+        }),
+      )
       return
     }
     for (const [key, entries] of Object.entries(value)) {
@@ -123,7 +133,14 @@ class TreeReader {
     const into = isObject(main[key]) ? { ...main[key] } : {}
     for (const [name, entry] of Object.entries(entries)) {
       if (name in into) {
-        this.#problems.push(source.about([key, name], 'key', { severity: 'error', code: 'CONFIG_DUPLICATE', message: `${key}.${name} is there already`, suggestion: undefined }))
+        this.#problems.push(
+          source.about([key, name], 'key', {
+            severity: 'error',
+            code: 'CONFIG_DUPLICATE',
+            message: `${key}.${name} is there already`,
+            suggestion: undefined,
+          }),
+        )
       }
       into[name] = entry
       this.#sources.set(`${key}.${name}`, source)
@@ -140,7 +157,14 @@ class TreeReader {
     const value = source.value()
     this.#problems.push(...source.problems)
     if (value !== undefined && value !== null && !isObject(value)) {
-      this.#problems.push(source.about([], 'value', { severity: 'error', code: 'CONFIG_WRONG_TYPE', message: 'a configuration is a map of options', suggestion: undefined }))
+      this.#problems.push(
+        source.about([], 'value', {
+          severity: 'error',
+          code: 'CONFIG_WRONG_TYPE',
+          message: 'a configuration is a map of options',
+          suggestion: undefined,
+        }),
+      )
     }
     return value
   }
@@ -152,7 +176,14 @@ class TreeReader {
       return readFileSync(file, 'utf8')
     } catch (error) {
       const { code, message } = error as NodeJS.ErrnoException
-      const why = code === 'ENOENT' ? 'there is no such file' : code === 'EACCES' ? 'permission denied' : code === 'EISDIR' ? 'it is a folder' : message
+      const why =
+        code === 'ENOENT'
+          ? 'there is no such file'
+          : code === 'EACCES'
+            ? 'permission denied'
+            : code === 'EISDIR'
+              ? 'it is a folder'
+              : message
       this.#report(file, 'CONFIG_NOT_READABLE', `cannot be read: ${why}`)
       return undefined
     }
@@ -164,7 +195,8 @@ class TreeReader {
       if (escaped !== undefined) return escaped
       if (inner.startsWith('file:')) return this.#fileContent(resolve(folder, inner.slice('file:'.length)), report)
       const [, name, fallback] = /^([A-Za-z_][A-Za-z0-9_]*)(?::-(.*))?$/s.exec(inner) ?? []
-      if (name === undefined) report(`"\${${inner}}" is no substitution: write \${NAME}, \${NAME:-default} or \${file:path}, and $\${ for a plain \${`)
+      if (name === undefined)
+        report(`"\${${inner}}" is no substitution: write \${NAME}, \${NAME:-default} or \${file:path}, and $\${ for a plain \${`)
       const found = name === undefined ? '' : (this.#options.env[name] ?? fallback)
       if (found === undefined) report(`the environment variable ${name} is not set; \${${name}:-default} gives it a default`)
       return found ?? ''
@@ -175,7 +207,9 @@ class TreeReader {
     try {
       return readFileSync(file, 'utf8').replace(/\r?\n$/, '')
     } catch (error) {
-      report(`${basename(file)} cannot be read: ${(error as NodeJS.ErrnoException).code === 'ENOENT' ? 'there is no such file' : (error as Error).message}`)
+      report(
+        `${basename(file)} cannot be read: ${(error as NodeJS.ErrnoException).code === 'ENOENT' ? 'there is no such file' : (error as Error).message}`,
+      )
       return ''
     }
   }
@@ -183,6 +217,7 @@ class TreeReader {
   /** The version in the address makes a reload see what has changed. */
   async #import(file: string): Promise<unknown> {
     if (this.#text(file) === undefined) return undefined
+    const hooks = registerHooks({ resolve: resolveEvener })
     try {
       const url = pathToFileURL(resolve(file))
       url.searchParams.set('version', String(statSync(file).mtimeMs))
@@ -193,6 +228,8 @@ class TreeReader {
       const stack = (error as Error).stack ?? ''
       const place = new RegExp(`${relative('/', resolve(file)).replace(/[.*+?^${}()|[\]\\]/g, '\\$&')}[^:]*:(\\d+)`).exec(stack)?.[1]
       this.#report(file, 'CONFIG_SYNTAX', `${place === undefined ? '' : `line ${place}: `}${(error as Error).message}`)
+    } finally {
+      hooks.deregister()
     }
     return undefined
   }
@@ -202,7 +239,12 @@ class TreeReader {
   }
 }
 
+/** `import … from 'evener'` in a configuration is this Evener, wherever the file lies and however Evener came here. */
+const resolveEvener: ResolveHookSync = (specifier, context, next) => {
+  if (specifier !== 'evener') return next(specifier, context)
+  return next(new URL(`../index${import.meta.url.endsWith('.ts') ? '.ts' : '.js'}`, import.meta.url).href, context)
+}
+
 function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
-

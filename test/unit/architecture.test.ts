@@ -13,9 +13,18 @@ interface Import {
   readonly target: string
 }
 
-const sources = globSync('src/**/*.ts', { cwd: root }).sort()
+/** Every file of a room; src/index.ts, which is what a configuration in TypeScript imports, belongs to none. */
+const sources = globSync('src/*/**/*.ts', { cwd: root }).sort()
 const imports = sources.flatMap(readImports)
 const permissions = readTable(readFileSync(join(root, 'docs/architecture.md'), 'utf8'))
+
+test('src/ itself holds nothing but the entry for configurations in TypeScript', () => {
+  assert.deepEqual(globSync('src/*.ts', { cwd: root }), ['src/index.ts'])
+  assert.deepEqual(
+    readImports('src/index.ts').map(({ target }) => target),
+    ['src/config/index.ts'],
+  )
+})
 
 test('every room in src/ has a row in the import table, and its index.ts tells its purpose', () => {
   for (const room of new Set(sources.map(roomOf))) {
