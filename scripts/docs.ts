@@ -6,9 +6,9 @@
  */
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
-import { ERROR_CODES } from '../src/core/index.ts'
 import { DIAGNOSTIC_CODES, describeOptions, jsonSchema } from '../src/config/index.ts'
 import { SERVER_METRICS } from '../src/control/index.ts'
+import { ERROR_CODES } from '../src/core/index.ts'
 import { ACCESS_LOG_VARIABLES, type MetricDefinition } from '../src/observe/index.ts'
 import { PROXY_METRICS, TERMINATIONS } from '../src/proxy/index.ts'
 
@@ -54,7 +54,9 @@ place. An editor that knows JSON Schema completes and checks while you type: doc
 ${rows.join('\n')}
 
 ## Variables of the access log
-${Object.entries(ACCESS_LOG_VARIABLES).map(([name, text]) => `- \`{${name}}\`: ${text}`).join('\n')}
+${Object.entries(ACCESS_LOG_VARIABLES)
+  .map(([name, text]) => `- \`{${name}}\`: ${text}`)
+  .join('\n')}
 
 ## Ends of an exchange
 \`{termination}\` in the access log, and the label of \`evener_http_terminations_total\`.
@@ -66,7 +68,10 @@ ${TERMINATIONS.map(({ name, side, status, sentence }) => `| \`${name}\` | ${side
 }
 
 function errorsPage(): string {
-  const list = (codes: Readonly<Record<string, string>>): string => Object.entries(codes).map(([code, text]) => `| \`${code}\` | ${text} |`).join('\n')
+  const list = (codes: Readonly<Record<string, string>>): string =>
+    Object.entries(codes)
+      .map(([code, text]) => `| \`${code}\` | ${text} |`)
+      .join('\n')
   return `${GENERATED}
 # Errors
 

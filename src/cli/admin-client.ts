@@ -41,7 +41,9 @@ export class AdminClient {
         signal: AbortSignal.timeout(30_000),
       })
     } catch (error) {
-      throw new AdminError(`no Evener answers at ${this.#url} (${reasonOf(error)}); is it running, and is this its admin address? See --admin.`)
+      throw new AdminError(
+        `no Evener answers at ${this.#url} (${reasonOf(error)}); is it running, and is this its admin address? See --admin.`,
+      )
     }
     const text = await response.text()
     const parsed = parse(text)

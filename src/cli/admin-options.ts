@@ -1,4 +1,4 @@
-import { Option, type Command } from 'commander'
+import { type Command, Option } from 'commander'
 
 /** Adds the options that say where the running Evener is asked. */
 export function adminOptions(command: Command): Command {

@@ -29,23 +29,28 @@ export function explainCommand(): Command {
         return
       }
       const explanation = explainRequest(plan, { ...flags, listener: flags.listener, target, fields: flags.header, host: flags.host })
-      const route = explanation.match < 0 ? undefined : plan.listeners.find(({ name }) => name === explanation.listener)?.routes[explanation.match]
+      const route =
+        explanation.match < 0 ? undefined : plan.listeners.find(({ name }) => name === explanation.listener)?.routes[explanation.match]
       process.stdout.write(`${formatExplanation(explanation)}\n`)
       if (route === undefined) return
       process.stdout.write(`  action: ${describeAction(route.action)}\n`)
       const action = route.action
       if (action.kind !== 'pool') return
       const pool = plan.pools.find(({ name }) => name === action.pool)
-      process.stdout.write(`  pool ${action.pool}: ${pool?.algorithm.name} over ${pool?.servers.map(({ name, weight, priority }) => `${name} (weight ${weight}, priority ${priority})`).join(', ')}\n`)
+      process.stdout.write(
+        `  pool ${action.pool}: ${pool?.algorithm.name} over ${pool?.servers.map(({ name, weight, priority }) => `${name} (weight ${weight}, priority ${priority})`).join(', ')}\n`,
+      )
     })
 }
 
 function formatExplanation(explanation: Explanation): string {
   const lines = [`listener ${explanation.listener}`]
-  if (explanation.refusal !== undefined) return [...lines, `  refused with ${explanation.refusal.status}: ${explanation.refusal.sentence}`].join('\n')
+  if (explanation.refusal !== undefined)
+    return [...lines, `  refused with ${explanation.refusal.status}: ${explanation.refusal.sentence}`].join('\n')
   for (const route of explanation.routes) {
     lines.push(`  ${route.matches ? '✔' : '✖'} ${route.id}`)
-    for (const predicate of route.predicates) lines.push(`      ${predicate.holds ? '✔' : '✖'} ${predicate.predicate}: wants ${predicate.expected}, has ${predicate.actual}`)
+    for (const predicate of route.predicates)
+      lines.push(`      ${predicate.holds ? '✔' : '✖'} ${predicate.predicate}: wants ${predicate.expected}, has ${predicate.actual}`)
   }
   if (explanation.match < 0) lines.push('  no route matches: the answer is 404')
   return lines.join('\n')

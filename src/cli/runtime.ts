@@ -16,7 +16,12 @@ interface StatusAnswer {
   readonly workers: number
   readonly uptimeMs: number
   readonly config: { readonly file: string | null; readonly generation: number; readonly loadedAt: string }
-  readonly listeners: readonly { readonly name: string; readonly addresses: readonly string[]; readonly connections: number; readonly requests: number }[]
+  readonly listeners: readonly {
+    readonly name: string
+    readonly addresses: readonly string[]
+    readonly connections: number
+    readonly requests: number
+  }[]
   readonly pools: readonly PoolAnswer[]
 }
 
@@ -64,15 +69,20 @@ export function serverCommand(): Command {
     ['maintenance', 'no requests at all'],
   ] as const) {
     command.addCommand(
-      adminOptions(new Command(name).description(description).argument('<pool/server>')).action(async (target: string, flags: AdminFlags) => {
-        await patchServer(target, { admin: name }, flags)
-        process.stdout.write(`${target}: ${name}\n`)
-      }),
+      adminOptions(new Command(name).description(description).argument('<pool/server>')).action(
+        async (target: string, flags: AdminFlags) => {
+          await patchServer(target, { admin: name }, flags)
+          process.stdout.write(`${target}: ${name}\n`)
+        },
+      ),
     )
   }
   command.addCommand(
     adminOptions(
-      new Command('weight').description('set the weight; 0 takes no new requests').argument('<pool/server>').argument('<weight>', '0 to 65535', readWeight),
+      new Command('weight')
+        .description('set the weight; 0 takes no new requests')
+        .argument('<pool/server>')
+        .argument('<weight>', '0 to 65535', readWeight),
     ).action(async (target: string, weight: number, flags: AdminFlags) => {
       await patchServer(target, { weight }, flags)
       process.stdout.write(`${target}: weight ${weight}\n`)

@@ -1,5 +1,5 @@
 import { formatDiagnostics } from '../config/index.ts'
-import { Balancer, ConfigurationError, type BalancerOptions } from '../control/index.ts'
+import { Balancer, type BalancerOptions, ConfigurationError } from '../control/index.ts'
 import { readVersion } from './version.ts'
 
 /** Starts a balancer in this process and runs it until a signal ends it: SIGHUP reloads, SIGTERM and SIGINT drain. */

@@ -1,8 +1,16 @@
 import { formatAddress } from '../core/index.ts'
 import { ACCESS_LOG_VARIABLES, type AccessLogPlan, type LogTemplatePart } from '../observe/config.ts'
-import { canonicalAlgorithm, type CheckPlan, type PoolPlan } from '../pool/config.ts'
+import { type CheckPlan, canonicalAlgorithm, type PoolPlan } from '../pool/config.ts'
 import type { HttpListenerPlan, HttpRoutePlan } from '../proxy/config.ts'
-import type { FieldMatchPlan, HeaderEditPlan, HeaderLine, PathMatchPlan, RouteActionPlan, RouteMatchPlan, TemplatePart } from '../route/config.ts'
+import type {
+  FieldMatchPlan,
+  HeaderEditPlan,
+  HeaderLine,
+  PathMatchPlan,
+  RouteActionPlan,
+  RouteMatchPlan,
+  TemplatePart,
+} from '../route/config.ts'
 import type { Plan } from './plan.ts'
 import type { Configuration } from './schema/root.ts'
 
@@ -12,7 +20,15 @@ type PoolInput = Configuration['pools'][string]
 type Timeouts = Configuration['timeouts']
 type Limits = Configuration['limits']
 
-const DEFAULT_TIMEOUTS = { requestHead: 10_000, requestBody: 30_000, idle: 60_000, send: 60_000, tunnel: 3_600_000, connect: 3_000, response: 30_000 }
+const DEFAULT_TIMEOUTS = {
+  requestHead: 10_000,
+  requestBody: 30_000,
+  idle: 60_000,
+  send: 60_000,
+  tunnel: 3_600_000,
+  connect: 3_000,
+  response: 30_000,
+}
 const DEFAULT_LIMITS = { head: 16 * 1024, line: 8 * 1024, fields: 100, body: Number.MAX_SAFE_INTEGER, connections: 50_000 }
 
 /** Resolves what inherits, and gives everything the shape that the rooms want. */
@@ -33,7 +49,12 @@ export function buildPlan(input: Configuration, warnings: readonly string[]): Pl
   }
 }
 
-function buildListener(name: string, listener: ListenerInput, input: Configuration, pools: ReadonlyMap<string, PoolInput['timeouts']>): HttpListenerPlan {
+function buildListener(
+  name: string,
+  listener: ListenerInput,
+  input: Configuration,
+  pools: ReadonlyMap<string, PoolInput['timeouts']>,
+): HttpListenerPlan {
   const { http } = listener
   const timeouts = { ...DEFAULT_TIMEOUTS, ...given(input.timeouts), ...given(http.timeouts) }
   const limits = { ...DEFAULT_LIMITS, ...given(input.limits as Limits), ...given(http.limits) }
@@ -61,7 +82,12 @@ function buildListener(name: string, listener: ListenerInput, input: Configurati
   }
 }
 
-function buildRoute(id: string, route: RouteInput, listener: typeof DEFAULT_TIMEOUTS, pools: ReadonlyMap<string, PoolInput['timeouts']>): HttpRoutePlan {
+function buildRoute(
+  id: string,
+  route: RouteInput,
+  listener: typeof DEFAULT_TIMEOUTS,
+  pools: ReadonlyMap<string, PoolInput['timeouts']>,
+): HttpRoutePlan {
   const timeouts = { ...listener, ...given(pools.get(route.pool ?? '') ?? {}), ...given(route.timeouts) }
   return {
     id,
@@ -70,13 +96,21 @@ function buildRoute(id: string, route: RouteInput, listener: typeof DEFAULT_TIME
     requestHeaders: buildEdit(route.requestHeaders),
     responseHeaders: buildEdit(route.responseHeaders),
     rewrite: buildRewrite(route.rewrite),
-    timeouts: { connectMs: timeouts.connect, responseMs: timeouts.response, requestBodyMs: timeouts.requestBody, tunnelMs: timeouts.tunnel },
+    timeouts: {
+      connectMs: timeouts.connect,
+      responseMs: timeouts.response,
+      requestBodyMs: timeouts.requestBody,
+      tunnelMs: timeouts.tunnel,
+    },
     retry: {
       attempts: route.retry.attempts,
       onConnectFailure: true,
       onReset: route.retry.on.includes('reset'),
       onTimeout: route.retry.on.includes('timeout'),
-      onStatus: route.retry.on.filter((on) => /^\d+$/.test(on)).map(Number).sort((a, b) => a - b),
+      onStatus: route.retry.on
+        .filter((on) => /^\d+$/.test(on))
+        .map(Number)
+        .sort((a, b) => a - b),
     },
   }
 }
@@ -150,17 +184,22 @@ function buildCheck(check: PoolInput['check']): CheckPlan | undefined {
 }
 
 function buildAccessLog(log: NonNullable<Configuration['accessLog']>): AccessLogPlan {
-  const target: AccessLogPlan['target'] = log.path === 'stdout' || log.path === 'stderr' ? { kind: log.path } : { kind: 'file', path: log.path }
+  const target: AccessLogPlan['target'] =
+    log.path === 'stdout' || log.path === 'stderr' ? { kind: log.path } : { kind: 'file', path: log.path }
   if (log.format === 'json' || log.format === 'combined') return { target, format: { kind: log.format } }
   return { target, format: { kind: 'template', parts: readLogTemplate(log.format) } }
 }
 
 function readLogTemplate(template: string): LogTemplatePart[] {
-  return pieces(template).map((piece) => (piece.name === undefined ? { kind: 'text', text: piece.text } : { kind: 'variable', name: piece.name }))
+  return pieces(template).map((piece) =>
+    piece.name === undefined ? { kind: 'text', text: piece.text } : { kind: 'variable', name: piece.name },
+  )
 }
 
 function readTemplate(template: string): TemplatePart[] {
-  return pieces(template).map((piece) => (piece.name === undefined ? { kind: 'text', text: piece.text } : { kind: piece.name as 'uri' | 'host' | 'path' | 'query' }))
+  return pieces(template).map((piece) =>
+    piece.name === undefined ? { kind: 'text', text: piece.text } : { kind: piece.name as 'uri' | 'host' | 'path' | 'query' },
+  )
 }
 
 /** "{a}b" → a as a name, b as text. */
@@ -180,5 +219,7 @@ function lines(fields: Readonly<Record<string, string>>): HeaderLine[] {
 
 /** The members that are not undefined. */
 function given<T extends object>(values: T): { [K in keyof T]?: Exclude<T[K], undefined> } {
-  return Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined)) as { [K in keyof T]?: Exclude<T[K], undefined> }
+  return Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined)) as {
+    [K in keyof T]?: Exclude<T[K], undefined>
+  }
 }

@@ -21,8 +21,16 @@ export function checkReferences(value: unknown): Finding[] {
       const pool = member(route, 'pool')
       if (typeof pool !== 'string' || names.includes(pool)) continue
       const like = closest(pool, names)
-      const suggestion = like === undefined ? `there ${names.length === 0 ? 'is none' : `are ${names.join(', ')}`}` : `did you mean "${like}"?`
-      findings.push(error(['listeners', listener, 'http', 'routes', index, 'pool'], 'CONFIG_UNKNOWN_REFERENCE', `there is no pool "${pool}"`, suggestion))
+      const suggestion =
+        like === undefined ? `there ${names.length === 0 ? 'is none' : `are ${names.join(', ')}`}` : `did you mean "${like}"?`
+      findings.push(
+        error(
+          ['listeners', listener, 'http', 'routes', index, 'pool'],
+          'CONFIG_UNKNOWN_REFERENCE',
+          `there is no pool "${pool}"`,
+          suggestion,
+        ),
+      )
     }
   }
   return findings
@@ -39,7 +47,13 @@ function checkListeners(input: Configuration): Finding[] {
     for (const [index, address] of bind.entries()) {
       const clash = bound.find((other) => overlap(other.address, address))
       if (clash !== undefined) {
-        findings.push(error(['listeners', listener, 'bind', index], 'CONFIG_DUPLICATE', `${formatAddress(address)} is bound already by listener "${clash.listener}" (${formatAddress(clash.address)})`))
+        findings.push(
+          error(
+            ['listeners', listener, 'bind', index],
+            'CONFIG_DUPLICATE',
+            `${formatAddress(address)} is bound already by listener "${clash.listener}" (${formatAddress(clash.address)})`,
+          ),
+        )
       }
       bound.push({ address, listener })
     }
@@ -60,7 +74,8 @@ function checkRoutes(input: Configuration): Finding[] {
     let shadow = -1
     for (const [index, route] of http.routes.entries()) {
       const path = ['listeners', listener, 'http', 'routes', index]
-      if (shadow !== -1) findings.push(warning(path, 'CONFIG_UNREACHABLE', `can never match: routes[${shadow}] before it matches every request`))
+      if (shadow !== -1)
+        findings.push(warning(path, 'CONFIG_UNREACHABLE', `can never match: routes[${shadow}] before it matches every request`))
       if (shadow === -1 && Object.values(route.match).every((part) => part === undefined)) shadow = index
       if (route.redirect !== undefined) findings.push(...checkTemplate(route.redirect.to, REDIRECT_VARIABLES, [...path, 'redirect', 'to']))
     }
@@ -78,7 +93,14 @@ function checkPools(input: Configuration): Finding[] {
       const name = server.name ?? formatAddress(server.address)
       const first = seen.get(name)
       if (first === undefined) seen.set(name, index)
-      else findings.push(error(['pools', pool, 'servers', index], 'CONFIG_DUPLICATE', `"${name}" is the name of servers[${first}] already; names are unique in a pool`))
+      else
+        findings.push(
+          error(
+            ['pools', pool, 'servers', index],
+            'CONFIG_DUPLICATE',
+            `"${name}" is the name of servers[${first}] already; names are unique in a pool`,
+          ),
+        )
     }
   }
   return findings
@@ -88,11 +110,25 @@ function checkTop(input: Configuration): Finding[] {
   const findings: Finding[] = []
   const { admin, accessLog } = input
   if (admin !== 'none' && admin.token === undefined && !isLocal(admin.bind)) {
-    findings.push(error(['admin'], 'CONFIG_MISSING', `the admin endpoint on ${formatAddress(admin.bind)} can be reached from elsewhere and needs a "token"`, 'for example token: "${ADMIN_TOKEN}"'))
+    findings.push(
+      error(
+        ['admin'],
+        'CONFIG_MISSING',
+        `the admin endpoint on ${formatAddress(admin.bind)} can be reached from elsewhere and needs a "token"`,
+        'for example token: "${ADMIN_TOKEN}"',
+      ),
+    )
   }
   if (accessLog !== undefined && accessLog.format !== 'json' && accessLog.format !== 'combined') {
     if (!accessLog.format.includes('{')) {
-      findings.push(error(['accessLog', 'format'], 'CONFIG_UNKNOWN_VALUE', `unknown format "${accessLog.format}"`, '"json", "combined", or a template like "{client} {uri} {status}"'))
+      findings.push(
+        error(
+          ['accessLog', 'format'],
+          'CONFIG_UNKNOWN_VALUE',
+          `unknown format "${accessLog.format}"`,
+          '"json", "combined", or a template like "{client} {uri} {status}"',
+        ),
+      )
     }
     findings.push(...checkTemplate(accessLog.format, LOG_VARIABLES, ['accessLog', 'format']))
   }
@@ -104,7 +140,12 @@ function checkTemplate(template: string, known: readonly string[], path: Path): 
     .filter((piece) => piece.name !== undefined && !known.includes(piece.name))
     .map((piece) => {
       const like = closest(piece.name as string, known)
-      return error(path, 'CONFIG_UNKNOWN_VALUE', `unknown variable ${piece.text}`, like === undefined ? `known are ${known.map((one) => `{${one}}`).join(', ')}` : `did you mean {${like}}?`)
+      return error(
+        path,
+        'CONFIG_UNKNOWN_VALUE',
+        `unknown variable ${piece.text}`,
+        like === undefined ? `known are ${known.map((one) => `{${one}}`).join(', ')}` : `did you mean {${like}}?`,
+      )
     })
 }
 

@@ -21,8 +21,15 @@ export function describeOptions(): OptionDescription[] {
 
 function membersOf(schema: z.ZodType, base: string, depth: number): OptionDescription[] {
   const inner = unwrap(schema)
-  const definition = inner.def as { type: string; shape?: Record<string, z.ZodType>; valueType?: z.ZodType; element?: z.ZodType; options?: z.ZodType[] }
-  if (definition.type === 'object') return Object.entries(definition.shape ?? {}).flatMap(([name, member]) => describeMember(member, name, base, depth))
+  const definition = inner.def as {
+    type: string
+    shape?: Record<string, z.ZodType>
+    valueType?: z.ZodType
+    element?: z.ZodType
+    options?: z.ZodType[]
+  }
+  if (definition.type === 'object')
+    return Object.entries(definition.shape ?? {}).flatMap(([name, member]) => describeMember(member, name, base, depth))
   if (definition.type === 'record' && definition.valueType !== undefined && hasMembers(definition.valueType)) {
     return describeMember(definition.valueType, '<name>', base, depth)
   }

@@ -41,7 +41,8 @@ export function formatDiagnostics(diagnostics: readonly Diagnostic[], options: {
 }
 
 function formatDiagnostic(diagnostic: Diagnostic, color: boolean): string {
-  const paint = (style: 'bold' | 'red' | 'yellow' | 'dim', text: string): string => (color ? styleText(style, text, { validateStream: false }) : text)
+  const paint = (style: 'bold' | 'red' | 'yellow' | 'dim', text: string): string =>
+    color ? styleText(style, text, { validateStream: false }) : text
   const { severity, file, line, column, path, message, source, suggestion, code } = diagnostic
   const place = line === 0 ? file : `${file}:${line}:${column}`
   const tone = severity === 'error' ? 'red' : 'yellow'

@@ -10,6 +10,6 @@
 export { describeOptions } from './describe.ts'
 export { DIAGNOSTIC_CODES, type Diagnostic, type DiagnosticCode, formatDiagnostics } from './diagnostic.ts'
 export { jsonSchema } from './json-schema.ts'
-export { defineConfig, loadConfig, type LoadOptions, type LoadResult, planFromInput } from './load.ts'
+export { defineConfig, type LoadOptions, type LoadResult, loadConfig, planFromInput } from './load.ts'
 export type { Plan } from './plan.ts'
 export type { ConfigurationInput } from './schema/root.ts'

@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import type { z } from 'zod'
 import { closest, type Diagnostic, type DiagnosticCode } from './diagnostic.ts'
 import type { Path } from './source.ts'
 
@@ -30,12 +30,29 @@ function describe(issue: Issue, base: Path, schema: z.ZodType, root: unknown): F
       return branch.flatMap((inner) => describe(inner, path, schema, root))
     }
     case 'invalid_type':
-      if (valueAt(root, path) === undefined) return [{ path, part: 'key', details: { severity: 'error', code: 'CONFIG_MISSING', message: `"${String(path.at(-1) ?? 'configuration')}" is required` } }]
+      if (valueAt(root, path) === undefined)
+        return [
+          {
+            path,
+            part: 'key',
+            details: { severity: 'error', code: 'CONFIG_MISSING', message: `"${String(path.at(-1) ?? 'configuration')}" is required` },
+          },
+        ]
       return at('CONFIG_WRONG_TYPE', wrongType(schemaAt(schema, path), valueAt(root, path), issue.expected))
     case 'invalid_value':
       return unknownValue(path, issue.values.map(String), valueAt(root, path))
     case 'invalid_key':
-      return [{ path, part: 'key', details: { severity: 'error', code: 'CONFIG_INVALID_VALUE', message: `the name ${JSON.stringify(path.at(-1))} is not valid: ${issue.issues[0]?.message ?? ''}` } }]
+      return [
+        {
+          path,
+          part: 'key',
+          details: {
+            severity: 'error',
+            code: 'CONFIG_INVALID_VALUE',
+            message: `the name ${JSON.stringify(path.at(-1))} is not valid: ${issue.issues[0]?.message ?? ''}`,
+          },
+        },
+      ]
     case 'too_big':
     case 'too_small':
       return at('CONFIG_INVALID_VALUE', issue.message.startsWith('Too') ? outOfRange(issue, valueAt(root, path)) : issue.message)
@@ -53,7 +70,8 @@ function outOfRange(issue: z.core.$ZodIssueTooBig | z.core.$ZodIssueTooSmall, va
 function unknownKey(path: Path, key: string, schema: z.ZodType): Finding {
   const known = keysOf(schemaAt(schema, path.slice(0, -1)))
   const like = closest(key, known)
-  const suggestion = like === undefined ? (known.length > 0 && known.length < 24 ? `known here: ${known.join(', ')}` : undefined) : `did you mean "${like}"?`
+  const suggestion =
+    like === undefined ? (known.length > 0 && known.length < 24 ? `known here: ${known.join(', ')}` : undefined) : `did you mean "${like}"?`
   return { path, part: 'key', details: { severity: 'error', code: 'CONFIG_UNKNOWN_KEY', message: `unknown option "${key}"`, suggestion } }
 }
 
@@ -62,12 +80,19 @@ function unknownValue(path: Path, known: readonly string[], value: unknown): Fin
   const what = /^\d+$/.test(option) ? 'value' : option
   const like = typeof value === 'string' ? closest(value, known) : undefined
   const suggestion = like === undefined ? `one of ${known.join(', ')}` : `did you mean "${like}"?`
-  return [{ path, part: 'value', details: { severity: 'error', code: 'CONFIG_UNKNOWN_VALUE', message: `unknown ${what} ${JSON.stringify(value)}`, suggestion } }]
+  return [
+    {
+      path,
+      part: 'value',
+      details: { severity: 'error', code: 'CONFIG_UNKNOWN_VALUE', message: `unknown ${what} ${JSON.stringify(value)}`, suggestion },
+    },
+  ]
 }
 
 /** The branch of a union whose type the value has: one that got past the first look. */
 function meantBranch(branches: readonly (readonly Issue[])[]): readonly Issue[] | undefined {
-  const isOtherType = (issue: Issue): boolean => issue.path.length === 0 && (issue.code === 'invalid_type' || (issue.code === 'invalid_value' && branches.length > 1))
+  const isOtherType = (issue: Issue): boolean =>
+    issue.path.length === 0 && (issue.code === 'invalid_type' || (issue.code === 'invalid_value' && branches.length > 1))
   const meant = branches.filter((issues) => !issues.some(isOtherType))
   if (meant.length > 0) return meant.reduce((a, b) => (a.length <= b.length ? a : b))
   return branches.find((issues) => issues.every((issue) => issue.code === 'invalid_value'))
@@ -133,7 +158,13 @@ export function schemaAt(schema: z.ZodType, path: Path): z.ZodType | undefined {
   const inner = unwrap(schema)
   if (path.length === 0) return schema
   const [step, ...rest] = path
-  const definition = inner.def as { type: string; shape?: Record<string, z.ZodType>; valueType?: z.ZodType; element?: z.ZodType; options?: z.ZodType[] }
+  const definition = inner.def as {
+    type: string
+    shape?: Record<string, z.ZodType>
+    valueType?: z.ZodType
+    element?: z.ZodType
+    options?: z.ZodType[]
+  }
   if (definition.type === 'object') {
     const member = definition.shape?.[String(step)]
     return member === undefined ? undefined : schemaAt(member, rest)

@@ -1,4 +1,4 @@
-import { isAlias, isMap, isNode, isPair, isScalar, isSeq, LineCounter, type Document, type Node, parseDocument, visit } from 'yaml'
+import { type Document, isAlias, isMap, isNode, isPair, isScalar, isSeq, LineCounter, type Node, parseDocument, visit } from 'yaml'
 import type { Diagnostic, DiagnosticCode } from './diagnostic.ts'
 
 export const MAX_FILE_BYTES = 8 * 1024 * 1024
@@ -19,7 +19,13 @@ export class Source {
   constructor(file: string, text: string) {
     this.file = file
     this.#lines = text.split(/\r?\n/)
-    this.#document = parseDocument(text.replace(/^\ufeff/, ''), { lineCounter: this.#counter, prettyErrors: false, uniqueKeys: true, version: '1.2', merge: false })
+    this.#document = parseDocument(text.replace(/^\ufeff/, ''), {
+      lineCounter: this.#counter,
+      prettyErrors: false,
+      uniqueKeys: true,
+      version: '1.2',
+      merge: false,
+    })
     for (const error of this.#document.errors) {
       const code: DiagnosticCode = error.code === 'DUPLICATE_KEY' ? 'CONFIG_DUPLICATE' : 'CONFIG_SYNTAX'
       this.problems.push(this.#at(error.pos[0], Math.max(1, error.pos[1] - error.pos[0]), [], code, error.message))
@@ -83,7 +89,17 @@ export class Source {
   #at(offset: number, length: number, path: Path, code: DiagnosticCode, message: string): Diagnostic {
     const { line, col } = this.#counter.linePos(offset)
     const source = this.#lines[Math.max(0, line - 1)] ?? ''
-    return { severity: 'error', code, file: this.file, line: Math.max(1, line), column: Math.max(1, col), length: Math.max(1, length), path: formatPath(path), message, source }
+    return {
+      severity: 'error',
+      code,
+      file: this.file,
+      line: Math.max(1, line),
+      column: Math.max(1, col),
+      length: Math.max(1, length),
+      path: formatPath(path),
+      message,
+      source,
+    }
   }
 }
 

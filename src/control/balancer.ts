@@ -1,10 +1,10 @@
 import { availableParallelism } from 'node:os'
-import { formatAddress, systemClock } from '../core/index.ts'
 import type { Diagnostic, Plan } from '../config/index.ts'
+import { formatAddress, systemClock } from '../core/index.ts'
 import { createEventLog, type EventLog } from '../observe/index.ts'
 import { ADMIN, Checks, PoolTable, SlotAllocator, type SlotAssignment } from '../pool/index.ts'
 import { definitionOf } from '../proxy/index.ts'
-import { adminApi, type AdminTarget, type ReloadResult, type ServerChange, type ServerChangeResult } from './admin/api.ts'
+import { type AdminTarget, adminApi, type ReloadResult, type ServerChange, type ServerChangeResult } from './admin/api.ts'
 import { AdminServer } from './admin/server.ts'
 import { checkConnect } from './check-connect.ts'
 import { Observation } from './observation.ts'
@@ -139,7 +139,12 @@ export class Balancer implements AdminTarget {
       engine: { kind: this.#workers.engine, reason: this.#workers.engineReason },
       workers: this.#workers.size,
       uptimeMs: Date.now() - this.#startedAtMs,
-      config: { file: this.#options.file, generation: this.#generation, loadedAt: new Date(current.loadedAtMs).toISOString(), warnings: current.plan.warnings },
+      config: {
+        file: this.#options.file,
+        generation: this.#generation,
+        loadedAt: new Date(current.loadedAtMs).toISOString(),
+        warnings: current.plan.warnings,
+      },
       listeners: current.plan.listeners.map((listener, index) => ({
         name: listener.name,
         addresses: current.addresses[listener.name] ?? [],

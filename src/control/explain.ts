@@ -1,5 +1,5 @@
-import { ClientAddress, parseIp } from '../core/index.ts'
 import type { Plan } from '../config/index.ts'
+import { ClientAddress, parseIp } from '../core/index.ts'
 import { parseRequestHead, REJECTIONS, RequestHead } from '../http/index.ts'
 import { PATH_REFUSED, type RouteExplanation, Router } from '../route/index.ts'
 
@@ -31,7 +31,8 @@ const MAX_FIELDS = 256
 /** Walks a request through a Plan as a worker would, without sending anything. Throws with a sentence when there is no such listener. */
 export function explainRequest(plan: Plan, request: ExplainedRequest): Explanation {
   const listener = request.listener === undefined ? plan.listeners[0] : plan.listeners.find(({ name }) => name === request.listener)
-  if (listener === undefined) throw new Error(`there is no listener "${request.listener}"; there are ${plan.listeners.map(({ name }) => `"${name}"`).join(', ')}`)
+  if (listener === undefined)
+    throw new Error(`there is no listener "${request.listener}"; there are ${plan.listeners.map(({ name }) => `"${name}"`).join(', ')}`)
   const memory = Buffer.from(headText(request), 'latin1')
   const head = new RequestHead(MAX_FIELDS)
   const parsed = parseRequestHead(memory, 0, memory.length, head, listener.limits)

@@ -3,6 +3,7 @@
  *
  * In: a function that loads the configuration, signals, the admin API. Out: Plans to the workers, states to the pool table.
  */
-export { SERVER_METRICS } from './observation.ts'
-export { type Explanation, explainRequest } from './explain.ts'
+
 export { Balancer, type BalancerOptions, ConfigurationError, type LoadedConfiguration } from './balancer.ts'
+export { type Explanation, explainRequest } from './explain.ts'
+export { SERVER_METRICS } from './observation.ts'

@@ -1,6 +1,5 @@
-import { createServer } from 'node:net'
 import { rmSync, statSync } from 'node:fs'
-import { connect } from 'node:net'
+import { connect, createServer } from 'node:net'
 import { EvenerError, formatAddress, type SocketAddress } from '../core/index.ts'
 
 /**
@@ -52,7 +51,11 @@ export function listenError(address: SocketAddress, error: NodeJS.ErrnoException
         { cause: error },
       )
     case 'EACCES':
-      return new EvenerError('LISTEN_FORBIDDEN', `${where} may not be bound by this user: ports below 1024 need root or CAP_NET_BIND_SERVICE.`, { cause: error })
+      return new EvenerError(
+        'LISTEN_FORBIDDEN',
+        `${where} may not be bound by this user: ports below 1024 need root or CAP_NET_BIND_SERVICE.`,
+        { cause: error },
+      )
     case 'EADDRNOTAVAIL':
       return new EvenerError('LISTEN_ADDRESS_UNAVAILABLE', `${where} is no address of this machine (ip addr shows them).`, { cause: error })
     default:

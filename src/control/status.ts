@@ -1,6 +1,6 @@
-import { formatAddress } from '../core/index.ts'
 import type { Plan } from '../config/index.ts'
-import { ADMIN, HEALTH, type AdminName, type HealthName, type PoolPlan, type PoolTable, type SlotAssignment } from '../pool/index.ts'
+import { formatAddress } from '../core/index.ts'
+import { ADMIN, type AdminName, HEALTH, type HealthName, type PoolPlan, type PoolTable, type SlotAssignment } from '../pool/index.ts'
 
 /** A server as the admin API shows it. */
 export interface ServerStatus {

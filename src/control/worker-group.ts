@@ -1,6 +1,6 @@
 import { EventEmitter } from 'node:events'
-import { MessageChannel, Worker, type MessagePort } from 'node:worker_threads'
-import { EvenerError, type ErrorCode } from '../core/index.ts'
+import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads'
+import { type ErrorCode, EvenerError } from '../core/index.ts'
 import type { FromWorker, ToWorker, WorkerSetup } from './messages.ts'
 import type { WorkerPlan } from './worker-plan.ts'
 
@@ -112,7 +112,9 @@ export class WorkerGroup extends EventEmitter<WorkerGroupEvents> {
     member.waiting = started
     this.emit('accessLog', port1)
     member.worker.on('message', (message: FromWorker) => this.#receive(member, message))
-    member.worker.on('error', (error) => this.emit('error', member.index, error instanceof Error ? (error.stack ?? error.message) : String(error)))
+    member.worker.on('error', (error) =>
+      this.emit('error', member.index, error instanceof Error ? (error.stack ?? error.message) : String(error)),
+    )
     member.worker.once('exit', (code) => void this.#exited(member, code))
     const answer = await started.promise
     if (answer.type !== 'ready') throw failureOf(answer)

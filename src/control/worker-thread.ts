@@ -1,4 +1,4 @@
-import { parentPort, type MessagePort, workerData } from 'node:worker_threads'
+import { type MessagePort, parentPort, workerData } from 'node:worker_threads'
 import { EvenerError } from '../core/index.ts'
 import { createEngine } from '../engine/index.ts'
 import { AccessLogSink, MetricsTable } from '../observe/index.ts'
@@ -81,7 +81,10 @@ function failureOf(error: unknown): WorkerFailure {
 
 async function serve(port: MessagePort, setup: WorkerSetup): Promise<void> {
   const report = (error: unknown): void => {
-    port.postMessage({ type: 'error', message: error instanceof Error ? (error.stack ?? error.message) : String(error) } satisfies FromWorker)
+    port.postMessage({
+      type: 'error',
+      message: error instanceof Error ? (error.stack ?? error.message) : String(error),
+    } satisfies FromWorker)
   }
   try {
     const { engine, reason } = await createEngine(setup.engine, setup.engineOptions, { report })

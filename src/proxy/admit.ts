@@ -1,6 +1,6 @@
 import { BODY, FIELD, METHOD } from '../http/index.ts'
 import { answerError, answerOptions } from './answer.ts'
-import { DONE, GO_ON, type Exchange } from './exchange.ts'
+import { DONE, type Exchange, GO_ON } from './exchange.ts'
 import type { ListenerSite } from './site.ts'
 import { TERMINATION } from './termination.ts'
 

@@ -1,6 +1,6 @@
 import { FIELD, METHOD } from '../http/index.ts'
 import { complete } from './complete.ts'
-import { PHASE, type DownstreamConnection } from './downstream.ts'
+import { type DownstreamConnection, PHASE } from './downstream.ts'
 import type { Exchange } from './exchange.ts'
 import { CRLF, literal } from './literal.ts'
 import { endsConnections, writeConnection } from './response-head.ts'
@@ -45,7 +45,8 @@ export function answer(exchange: Exchange, local: LocalAnswer): void {
   const downstream = exchange.downstream as DownstreamConnection
   if (!exchange.isRequestComplete || endsConnections(exchange)) exchange.keepAlive = false
   exchange.status = local.status
-  const isWritten = writeHead(exchange, downstream, local) && (exchange.request.method === METHOD.HEAD || writeBody(exchange, downstream, local.body))
+  const isWritten =
+    writeHead(exchange, downstream, local) && (exchange.request.method === METHOD.HEAD || writeBody(exchange, downstream, local.body))
   const keepAlive = exchange.keepAlive
   complete(exchange)
   if (isWritten) downstream.finished(keepAlive)

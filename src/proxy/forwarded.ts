@@ -74,4 +74,3 @@ function writeExisting(exchange: Exchange, writer: HeadWriter, id: number): void
 function hasAuthority(exchange: Exchange): boolean {
   return exchange.request.authorityEnd > exchange.request.authorityStart
 }
-

@@ -1,5 +1,5 @@
 import type { Blocks } from '../engine/index.ts'
-import { HeadScanner, type HeadLimits } from '../http/index.ts'
+import { type HeadLimits, HeadScanner } from '../http/index.ts'
 
 /**
  * One block in which a head is put together that arrived in several pieces. It is taken when the first piece turns out to

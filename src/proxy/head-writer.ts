@@ -1,4 +1,4 @@
-import { writeBytes, writeDecimal, writeFields, writeRange, type WritableHead } from '../http/index.ts'
+import { type WritableHead, writeBytes, writeDecimal, writeFields, writeRange } from '../http/index.ts'
 
 /** Writes a head into the arena, front to back. One for each worker; the position is its only state. */
 export class HeadWriter {

@@ -1,6 +1,6 @@
 import type { Connection, ConnectionHandler, Listener } from '../engine/index.ts'
-import type { ListenerSite } from './site.ts'
 import { DownstreamConnection } from './downstream.ts'
+import type { ListenerSite } from './site.ts'
 import type { ProxyWorker } from './worker.ts'
 
 /**

@@ -30,9 +30,19 @@ export const PROXY_METRICS = {
   },
   bytesIn: { name: 'evener_http_request_body_bytes_total', type: 'counter', help: 'Bytes of request bodies.', labels: ['listener'] },
   bytesOut: { name: 'evener_http_response_body_bytes_total', type: 'counter', help: 'Bytes of response bodies.', labels: ['listener'] },
-  attempts: { name: 'evener_http_attempts_total', type: 'counter', help: 'Requests sent to servers, retries included.', labels: ['listener'] },
+  attempts: {
+    name: 'evener_http_attempts_total',
+    type: 'counter',
+    help: 'Requests sent to servers, retries included.',
+    labels: ['listener'],
+  },
   retries: { name: 'evener_http_retries_total', type: 'counter', help: 'Attempts after the first.', labels: ['listener'] },
-  logDropped: { name: 'evener_access_log_dropped_total', type: 'counter', help: 'Access log lines dropped because writing lagged.', labels: [] },
+  logDropped: {
+    name: 'evener_access_log_dropped_total',
+    type: 'counter',
+    help: 'Access log lines dropped because writing lagged.',
+    labels: [],
+  },
 } as const satisfies Record<string, MetricDefinition>
 
 /** Where a listener's series are in the metrics table. Plain data for the workers. */

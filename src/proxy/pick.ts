@@ -1,6 +1,6 @@
 import { ALL_FULL, NONE_AVAILABLE } from '../pool/index.ts'
 import { answerError } from './answer.ts'
-import { DONE, GO_ON, type Exchange } from './exchange.ts'
+import { DONE, type Exchange, GO_ON } from './exchange.ts'
 import { TERMINATION, TERMINATIONS } from './termination.ts'
 import type { PoolState } from './upstream/pool-state.ts'
 

@@ -1,5 +1,5 @@
-import { BODY, writeChunkHeader } from '../http/index.ts'
 import type { Connection } from '../engine/index.ts'
+import { BODY, writeChunkHeader } from '../http/index.ts'
 import type { DownstreamConnection } from './downstream.ts'
 import type { Exchange } from './exchange.ts'
 import { CRLF, LAST_CHUNK_LINE } from './literal.ts'
@@ -41,7 +41,8 @@ export function readRequestBody(exchange: Exchange, start: number, end: number):
 /** Sends again, to another server, what the one before it had already been sent. */
 export function replayRequestBody(exchange: Exchange, connection: Connection): void {
   const isChunked = exchange.request.body === BODY.CHUNKED
-  for (let i = 0; i < exchange.replay.count; i++) sendData(exchange, connection, exchange.replay.startAt(i), exchange.replay.endAt(i), isChunked)
+  for (let i = 0; i < exchange.replay.count; i++)
+    sendData(exchange, connection, exchange.replay.startAt(i), exchange.replay.endAt(i), isChunked)
   if (exchange.isRequestComplete && isChunked && !sendLastChunk(exchange, connection, exchange.requestBody.trailers)) connection.reset()
 }
 
@@ -76,11 +77,17 @@ export function sendData(exchange: Exchange, connection: Connection, start: numb
   }
   const memory = exchange.worker.engine.memory
   const header = connection.reserve(CHUNK_HEADER_BYTES)
-  if (header === -1) return connection.reset()
+  if (header === -1) {
+    connection.reset()
+    return
+  }
   connection.commit(writeChunkHeader(memory, header, end - start) - header)
   connection.send(start, end)
   const tail = connection.reserve(2)
-  if (tail === -1) return connection.reset()
+  if (tail === -1) {
+    connection.reset()
+    return
+  }
   memory[tail] = CR
   memory[tail + 1] = LF
   connection.commit(2)

@@ -80,7 +80,13 @@ export function writeConnection(exchange: Exchange, writer: HeadWriter): void {
 function beginHead(exchange: Exchange, addedBytes: number): HeadWriter | null {
   const response = exchange.response
   const connection = (exchange.downstream as DownstreamConnection).connection
-  const room = response.headEnd - response.headStart + 2 * response.fields.count + ADDED_ROOM + (exchange.site as ListenerSite).via[1].length + addedBytes
+  const room =
+    response.headEnd -
+    response.headStart +
+    2 * response.fields.count +
+    ADDED_ROOM +
+    (exchange.site as ListenerSite).via[1].length +
+    addedBytes
   const start = connection.reserve(room)
   if (start === -1) return null
   const writer = exchange.worker.headWriter

@@ -1,6 +1,6 @@
 import { PATH_REFUSED } from '../route/index.ts'
 import { answer, answerError } from './answer.ts'
-import { DONE, walk, type Exchange } from './exchange.ts'
+import { DONE, type Exchange, walk } from './exchange.ts'
 import type { ListenerSite, RouteState } from './site.ts'
 import { TERMINATION } from './termination.ts'
 

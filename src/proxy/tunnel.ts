@@ -1,7 +1,7 @@
 import { OUTCOME } from '../pool/index.ts'
 import { failAttempt, releaseServer } from './attempt.ts'
 import { complete } from './complete.ts'
-import { PHASE, type DownstreamConnection } from './downstream.ts'
+import { type DownstreamConnection, PHASE } from './downstream.ts'
 import type { Exchange } from './exchange.ts'
 import { writeSwitchingHead } from './response-head.ts'
 import type { RouteState } from './site.ts'

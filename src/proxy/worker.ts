@@ -1,13 +1,13 @@
-import type { HeadLimits } from '../http/index.ts'
 import type { Engine } from '../engine/index.ts'
-import { SeededRandom, type PoolTable, type Random } from '../pool/index.ts'
+import type { HeadLimits } from '../http/index.ts'
+import { type PoolTable, type Random, SeededRandom } from '../pool/index.ts'
+import type { ExchangeLog, ProxyCounters } from './counters.ts'
 import { DateLine } from './date.ts'
 import type { DownstreamConnection } from './downstream.ts'
 import { Exchange } from './exchange.ts'
 import { HeadWriter } from './head-writer.ts'
 import { PlanUses } from './plan-use.ts'
 import { Sites } from './sites.ts'
-import type { ExchangeLog, ProxyCounters } from './counters.ts'
 
 /** Exchanges kept for reuse; more are made under load and left to the garbage collector afterwards. */
 const MAX_SPARE_EXCHANGES = 1024
@@ -103,4 +103,3 @@ export class ProxyWorker {
 
 /** Limits for what servers send; generous, because an operator trusts them more than clients. */
 export const RESPONSE_HEAD_LIMITS: HeadLimits = { maxLineBytes: 16 * 1024, maxHeadBytes: 24 * 1024, maxFields: MAX_FIELDS }
-

@@ -29,7 +29,9 @@ for (const name of cases) {
     }
     const { plan, diagnostics } = await loadConfig(join(directory, main), { env: { PORT: '9000', SECRET: 'sixteen-characters' } })
     for (const { code } of diagnostics) seen.add(code)
-    const text = formatDiagnostics(diagnostics, { color: false }).replaceAll(`${directory}/`, '').replace(/[^\s]*\/evener-[^/]+\//g, '')
+    const text = formatDiagnostics(diagnostics, { color: false })
+      .replaceAll(`${directory}/`, '')
+      .replace(/[^\s]*\/evener-[^/]+\//g, '')
     const actual = `${text === '' ? '' : `${text}\n`}${plan === undefined ? '' : `${JSON.stringify({ ...plan, warnings: plan.warnings.length }, null, 1)}\n`}`
     const expected = sections.find((section) => section.startsWith('expected'))?.slice('expected\n'.length) ?? ''
     if (process.env.UPDATE_GOLDEN === '1' || expected === '') {
@@ -43,16 +45,25 @@ for (const name of cases) {
 test('a file that is not there is a diagnostic like any other', async () => {
   const { plan, diagnostics } = await loadConfig('/nonexistent/evener.yaml', { env: {} })
   assert.equal(plan, undefined)
-  assert.deepEqual(diagnostics.map(({ code, message }) => [code, message]), [['CONFIG_NOT_READABLE', 'cannot be read: there is no such file']])
+  assert.deepEqual(
+    diagnostics.map(({ code, message }) => [code, message]),
+    [['CONFIG_NOT_READABLE', 'cannot be read: there is no such file']],
+  )
   seen.add('CONFIG_NOT_READABLE')
 })
 
 test('every diagnostic code is shown by some case', () => {
-  assert.deepEqual(Object.keys(DIAGNOSTIC_CODES).filter((code) => !seen.has(code)), [])
+  assert.deepEqual(
+    Object.keys(DIAGNOSTIC_CODES).filter((code) => !seen.has(code)),
+    [],
+  )
 })
 
 test('a plan survives structuredClone and JSON', async () => {
-  const { plan } = planFromInput({ listeners: { web: { bind: ':0', http: { routes: [{ pool: 'a' }] } } }, pools: { a: { servers: ['127.0.0.1:1'] } } })
+  const { plan } = planFromInput({
+    listeners: { web: { bind: ':0', http: { routes: [{ pool: 'a' }] } } },
+    pools: { a: { servers: ['127.0.0.1:1'] } },
+  })
   assert.deepEqual(structuredClone(plan), plan)
   assert.deepEqual(JSON.parse(JSON.stringify(plan)), JSON.parse(JSON.stringify(structuredClone(plan))))
 })
@@ -65,7 +76,35 @@ test('whatever a file has in it, loading it ends in diagnostics and never throws
     state = (Math.imul(state, 1664525) + 1013904223) >>> 0
     return state % below
   }
-  const pieces = ['{', '}', '[', ']', ':', '- ', '\n', '\t', '"', "'", '&a', '*a', '!!', '|', '>', '~', 'null', '${', '\0', '\ufeff', '0x', '1e999', '<<: *a', '---\n', '%', '@', '`']
+  const pieces = [
+    '{',
+    '}',
+    '[',
+    ']',
+    ':',
+    '- ',
+    '\n',
+    '\t',
+    '"',
+    "'",
+    '&a',
+    '*a',
+    '!!',
+    '|',
+    '>',
+    '~',
+    'null',
+    '${',
+    '\0',
+    '\ufeff',
+    '0x',
+    '1e999',
+    '<<: *a',
+    '---\n',
+    '%',
+    '@',
+    '`',
+  ]
   for (let round = 0; round < 300; round++) {
     let text = base
     for (let i = random(6); i >= 0; i--) {

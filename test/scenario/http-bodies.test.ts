@@ -9,7 +9,11 @@ const MIB = 1024 * 1024
 
 test('a large body reaches the server whole, and its answer comes back whole', async (t) => {
   const server = await origin(t, 'echo', (_, response) => {
-    response.end(createHash('sha256').update(Buffer.from(server.requests.at(-1)?.body ?? '', 'latin1')).digest('hex'))
+    response.end(
+      createHash('sha256')
+        .update(Buffer.from(server.requests.at(-1)?.body ?? '', 'latin1'))
+        .digest('hex'),
+    )
   })
   const balancer = await evener(t, proxyTo([server.address]))
   const wire = await client(t, { port: await balancer.port('web') })

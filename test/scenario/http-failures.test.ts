@@ -80,7 +80,10 @@ test('a retry on a status goes to another server', async (t) => {
   const balancer = await evener(t, proxyTo([bad.address, good.address], { route: { retry: { attempts: 2, on: ['503'] } } }))
   const port = await balancer.port('web')
   for (let i = 0; i < 4; i++) assert.equal((await request(t, { port }, '/')).body.toString(), 'good')
-  const post = [await request(t, { port }, '/', { method: 'POST', body: 'x' }), await request(t, { port }, '/', { method: 'POST', body: 'x' })]
+  const post = [
+    await request(t, { port }, '/', { method: 'POST', body: 'x' }),
+    await request(t, { port }, '/', { method: 'POST', body: 'x' }),
+  ]
   assert.deepEqual(post.map((response) => response.status).sort(), [200, 503])
 })
 
@@ -90,7 +93,10 @@ test('a body that was sent to the first server is sent again to the second', asy
   const balancer = await evener(t, proxyTo([bad.address, good.address], { route: { retry: { attempts: 2, on: ['502'] } } }))
   const port = await balancer.port('web')
   for (let i = 0; i < 2; i++) await request(t, { port }, '/', { method: 'PUT', body: 'the whole body' })
-  assert.deepEqual(good.requests.map(({ body }) => body), ['the whole body', 'the whole body'])
+  assert.deepEqual(
+    good.requests.map(({ body }) => body),
+    ['the whole body', 'the whole body'],
+  )
 })
 
 const INVALID_ANSWERS: Readonly<Record<string, string>> = {
@@ -136,7 +142,11 @@ test('bytes behind a response are never taken for the next one', async (t) => {
 test('a response that breaks off is broken for the client too', async (t) => {
   const server = await rawOrigin(t, async (wire) => {
     const { target } = await wire.readRequest()
-    await wire.write(target === '/length' ? 'HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf' : 'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nhalf\r\n')
+    await wire.write(
+      target === '/length'
+        ? 'HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf'
+        : 'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nhalf\r\n',
+    )
     wire.end()
   })
   const balancer = await evener(t, proxyTo([server.address]))
@@ -163,7 +173,10 @@ test('a server that does not answer in time gives 504', async (t) => {
 
 test('a client that does not finish its head in time is told 408', async (t) => {
   const server = await origin(t)
-  const balancer = await evener(t, proxyTo([server.address], { http: { timeouts: { requestHead: '100ms', requestBody: '100ms', idle: '100ms' } } }))
+  const balancer = await evener(
+    t,
+    proxyTo([server.address], { http: { timeouts: { requestHead: '100ms', requestBody: '100ms', idle: '100ms' } } }),
+  )
   const port = await balancer.port('web')
   const head = await client(t, { port })
   await head.write('GET / HTTP/1.1\r\nHost: te')

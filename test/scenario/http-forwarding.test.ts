@@ -34,7 +34,12 @@ test('forwarded fields of a trusted proxy are kept and added to', async (t) => {
   const server = await origin(t)
   const balancer = await evener(t, proxyTo([server.address], { top: { trustedProxies: ['127.0.0.0/8'] }, http: { forwarded: 'both' } }))
   await request(t, { port: await balancer.port('web') }, '/', {
-    fields: { 'X-Forwarded-For': '203.0.113.9', 'X-Forwarded-Proto': 'https', 'X-Forwarded-Host': 'shop.test', Forwarded: 'for=203.0.113.9' },
+    fields: {
+      'X-Forwarded-For': '203.0.113.9',
+      'X-Forwarded-Proto': 'https',
+      'X-Forwarded-Host': 'shop.test',
+      Forwarded: 'for=203.0.113.9',
+    },
   })
   const { headers } = server.requests[0]
   assert.equal(headers['x-forwarded-for'], '203.0.113.9, 127.0.0.1')
@@ -44,10 +49,15 @@ test('forwarded fields of a trusted proxy are kept and added to', async (t) => {
 })
 
 test('hop-by-hop fields and those that Connection names end at the proxy, both ways', async (t) => {
-  const server = await rawOrigin(t, answering('HTTP/1.1 200 OK\r\nConnection: X-Mine\r\nKeep-Alive: timeout=9\r\nX-Mine: 1\r\nX-Stays: 2\r\nContent-Length: 2\r\n\r\nok'))
+  const server = await rawOrigin(
+    t,
+    answering('HTTP/1.1 200 OK\r\nConnection: X-Mine\r\nKeep-Alive: timeout=9\r\nX-Mine: 1\r\nX-Stays: 2\r\nContent-Length: 2\r\n\r\nok'),
+  )
   const balancer = await evener(t, proxyTo([server.address]))
   const wire = await client(t, { port: await balancer.port('web') })
-  await wire.write('GET / HTTP/1.1\r\nHost: test\r\nConnection: keep-alive, X-Secret\r\nX-Secret: 1\r\nKeep-Alive: 5\r\nTE: trailers\r\nX-Kept: 2\r\n\r\n')
+  await wire.write(
+    'GET / HTTP/1.1\r\nHost: test\r\nConnection: keep-alive, X-Secret\r\nX-Secret: 1\r\nKeep-Alive: 5\r\nTE: trailers\r\nX-Kept: 2\r\n\r\n',
+  )
   const response = await wire.readResponse()
   assert.deepEqual(fieldValues(response, 'x-mine'), [])
   assert.deepEqual(fieldValues(response, 'keep-alive'), [])
@@ -58,7 +68,9 @@ test('what a server is sent has no hop-by-hop fields', async (t) => {
   const server = await origin(t)
   const balancer = await evener(t, proxyTo([server.address]))
   const wire = await client(t, { port: await balancer.port('web') })
-  await wire.write('GET / HTTP/1.1\r\nHost: test\r\nConnection: close, X-Secret\r\nX-Secret: 1\r\nKeep-Alive: 5\r\nTE: trailers\r\nProxy-Authorization: x\r\nX-Kept: 2\r\n\r\n')
+  await wire.write(
+    'GET / HTTP/1.1\r\nHost: test\r\nConnection: close, X-Secret\r\nX-Secret: 1\r\nKeep-Alive: 5\r\nTE: trailers\r\nProxy-Authorization: x\r\nX-Kept: 2\r\n\r\n',
+  )
   await wire.readResponse()
   const names = server.requests[0].rawHeaders.filter((_, index) => index % 2 === 0).map((name) => name.toLowerCase())
   for (const gone of ['connection', 'x-secret', 'keep-alive', 'te', 'proxy-authorization']) assert.ok(!names.includes(gone), gone)
@@ -133,7 +145,9 @@ test('chunks, extensions and trailers pass both ways', async (t) => {
   })
   const balancer = await evener(t, proxyTo([server.address]))
   const wire = await client(t, { port: await balancer.port('web') })
-  await wire.write('POST / HTTP/1.1\r\nHost: test\r\nTransfer-Encoding: chunked\r\n\r\n5;ext=1\r\nhello\r\n6\r\n world\r\n0\r\nX-Check: 9\r\n\r\n')
+  await wire.write(
+    'POST / HTTP/1.1\r\nHost: test\r\nTransfer-Encoding: chunked\r\n\r\n5;ext=1\r\nhello\r\n6\r\n world\r\n0\r\nX-Check: 9\r\n\r\n',
+  )
   const interim = await Promise.race([seen.promise, server.failure])
   assert.deepEqual(interim, { body: 'hello world', trailers: [['X-Check', '9']] })
   await wire.end()
@@ -149,7 +163,12 @@ test('HEAD, 204 and 304 have no body, whatever their fields say', async (t) => {
   })
   const balancer = await evener(t, proxyTo([server.address]))
   const wire = await client(t, { port: await balancer.port('web') })
-  for (const [method, target] of [['HEAD', '/'], ['GET', '/304'], ['GET', '/204'], ['HEAD', '/']] as const) {
+  for (const [method, target] of [
+    ['HEAD', '/'],
+    ['GET', '/304'],
+    ['GET', '/204'],
+    ['HEAD', '/'],
+  ] as const) {
     await wire.write(requestBytes(target, { method }))
     const response = await wire.readResponse(method)
     assert.equal(response.body.length, 0)
@@ -174,7 +193,10 @@ test('Expect: 100-continue is passed on, and so is the 100', async (t) => {
 })
 
 test('103 Early Hints reach an HTTP/1.1 client and no HTTP/1.0 client', async (t) => {
-  const server = await rawOrigin(t, answering('HTTP/1.1 103 Early Hints\r\nLink: </a.css>\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok'))
+  const server = await rawOrigin(
+    t,
+    answering('HTTP/1.1 103 Early Hints\r\nLink: </a.css>\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok'),
+  )
   const balancer = await evener(t, proxyTo([server.address]))
   const port = await balancer.port('web')
   const wire = await client(t, { port })

@@ -42,7 +42,10 @@ for (const [name, bytes] of Object.entries(AMBIGUOUS)) {
     const response = await wire.readResponse()
     assert.ok(response.status === 400 || response.status === 501, `${response.status}`)
     assert.equal((await wire.readToEnd()).length, 0)
-    assert.deepEqual(server.requests.map(({ uri }) => uri).filter((uri) => uri === '/smuggled'), [])
+    assert.deepEqual(
+      server.requests.map(({ uri }) => uri).filter((uri) => uri === '/smuggled'),
+      [],
+    )
   })
 }
 

@@ -37,7 +37,13 @@ test('a WebSocket works through the proxy, with small and large messages, and cl
 })
 
 test('an idle WebSocket outlives the idle time-out of the listener', async (t) => {
-  const balancer = await evener(t, proxyTo([await webSocketServer(t)], { http: { timeouts: { idle: '100ms', requestHead: '100ms', requestBody: '100ms' } }, route: { timeouts: { response: '100ms' } } }))
+  const balancer = await evener(
+    t,
+    proxyTo([await webSocketServer(t)], {
+      http: { timeouts: { idle: '100ms', requestHead: '100ms', requestBody: '100ms' } },
+      route: { timeouts: { response: '100ms' } },
+    }),
+  )
   const port = await balancer.port('web')
   const socket = new WebSocket(`ws://127.0.0.1:${port}/`)
   await once(socket, 'open')
@@ -65,7 +71,9 @@ test('a WebSocket stays open over a reload', async (t) => {
 test('an upgrade that the server declines is an ordinary response', async (t) => {
   const server = await origin(t, 'no')
   const balancer = await evener(t, proxyTo([server.address]))
-  const response = await request(t, { port: await balancer.port('web') }, '/', { fields: { Connection: 'Upgrade, close', Upgrade: 'websocket' } })
+  const response = await request(t, { port: await balancer.port('web') }, '/', {
+    fields: { Connection: 'Upgrade, close', Upgrade: 'websocket' },
+  })
   assert.equal(response.status, 200)
   assert.equal(server.requests.length, 1)
 })
@@ -78,6 +86,8 @@ test('an upgrade to h2c is not passed on', async (t) => {
   })
   const balancer = await evener(t, proxyTo([server.address]))
   const wire = await client(t, { port: await balancer.port('web') })
-  await wire.write('GET / HTTP/1.1\r\nHost: test\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQCAAAAAAIAAAAA\r\n\r\n')
+  await wire.write(
+    'GET / HTTP/1.1\r\nHost: test\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQCAAAAAAIAAAAA\r\n\r\n',
+  )
   assert.equal((await Promise.race([wire.readResponse(), server.failure])).status, 200)
 })

@@ -44,7 +44,10 @@ async function until(condition: () => boolean, work: Promise<unknown>): Promise<
 /** Resolves when the port refuses connections; each worker stops listening by itself. */
 async function refused(t: { after(end: () => void): void }, port: number): Promise<void> {
   for (;;) {
-    const error = await client(t, { port }).then((wire) => wire.socket.destroy(), (reason: NodeJS.ErrnoException) => reason)
+    const error = await client(t, { port }).then(
+      (wire) => wire.socket.destroy(),
+      (reason: NodeJS.ErrnoException) => reason,
+    )
     if (error instanceof Error && error.code === 'ECONNREFUSED') return
   }
 }
@@ -93,19 +96,30 @@ test('a new listener whose address is taken changes nothing and says why', async
   const balancer = await evener(t, proxyTo([server.address]))
   const port = await balancer.port('web')
   const config = proxyTo([server.address]) as { listeners: Record<string, object>; pools: object }
-  balancer.configure({ ...base, ...config, listeners: { ...config.listeners, other: { bind: server.address, http: { routes: [{ pool: 'app' }] } } } })
+  balancer.configure({
+    ...base,
+    ...config,
+    listeners: { ...config.listeners, other: { bind: server.address, http: { routes: [{ pool: 'app' }] } } },
+  })
   const answer = await balancer.call('POST', '/api/v1/reload')
   assert.equal(answer.status, 422)
   assert.match(answer.text, /in use/)
   assert.equal((await request(t, { port }, '/')).body.toString(), 'still here')
-  assert.deepEqual((await balancer.status()).listeners.map(({ name }) => name), ['web'])
+  assert.deepEqual(
+    (await balancer.status()).listeners.map(({ name }) => name),
+    ['web'],
+  )
 })
 
 test('a listener is added and removed by reloads', async (t) => {
   const server = await origin(t, 'ok')
   const config = proxyTo([server.address]) as { listeners: Record<string, object> }
   const balancer = await evener(t, config)
-  balancer.configure({ ...base, ...config, listeners: { ...config.listeners, more: { bind: '127.0.0.2:0', http: { routes: [{ pool: 'app' }] } } } })
+  balancer.configure({
+    ...base,
+    ...config,
+    listeners: { ...config.listeners, more: { bind: '127.0.0.2:0', http: { routes: [{ pool: 'app' }] } } },
+  })
   assert.equal((await balancer.call('POST', '/api/v1/reload')).status, 200)
   const port = await balancer.port('more')
   assert.equal((await request(t, { host: '127.0.0.2', port }, '/')).body.toString(), 'ok')
@@ -150,7 +164,10 @@ test('SIGTERM lets the running request finish, refuses new connections, and ends
   answer.resolve()
   const response = await wire.readResponse()
   assert.equal(response.body.toString(), 'finished')
-  assert.deepEqual(response.fields.filter(([name]) => name.toLowerCase() === 'connection'), [['Connection', 'close']])
+  assert.deepEqual(
+    response.fields.filter(([name]) => name.toLowerCase() === 'connection'),
+    [['Connection', 'close']],
+  )
   assert.equal(await balancer.ended(), 0)
 })
 

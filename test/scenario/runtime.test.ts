@@ -6,7 +6,13 @@ import { origin } from '../support/origin.ts'
 
 test('a drained server gets no more requests, in any worker, until it is ready again', async (t) => {
   const [a, b] = [await origin(t, 'a'), await origin(t, 'b')]
-  const balancer = await evener(t, proxyTo([{ name: 'a', address: a.address }, { name: 'b', address: b.address }]))
+  const balancer = await evener(
+    t,
+    proxyTo([
+      { name: 'a', address: a.address },
+      { name: 'b', address: b.address },
+    ]),
+  )
   const port = await balancer.port('web')
   const ask = async () => (await request(t, { port }, '/')).body.toString()
   assert.equal((await balancer.call('PATCH', '/api/v1/pools/app/servers/a', { admin: 'drain' })).status, 200)
@@ -19,7 +25,16 @@ test('a drained server gets no more requests, in any worker, until it is ready a
 
 test('a weight changed at run time changes the shares exactly', async (t) => {
   const [a, b] = [await origin(t, 'a'), await origin(t, 'b')]
-  const balancer = await evener(t, proxyTo([{ name: 'a', address: a.address }, { name: 'b', address: b.address }], { pool: { algorithm: 'weighted-round-robin' } }))
+  const balancer = await evener(
+    t,
+    proxyTo(
+      [
+        { name: 'a', address: a.address },
+        { name: 'b', address: b.address },
+      ],
+      { pool: { algorithm: 'weighted-round-robin' } },
+    ),
+  )
   const port = await balancer.port('web')
   assert.equal((await balancer.call('PATCH', '/api/v1/pools/app/servers/b', { weight: 3 })).status, 200)
   const counts: Record<string, number> = { a: 0, b: 0 }
@@ -63,7 +78,11 @@ test('health, readiness, metrics and pools are there', async (t) => {
 
 test('a token is asked for where one is configured, but not for probes', async (t) => {
   const server = await origin(t)
-  const balancer = await evener(t, { ...proxyTo([server.address]), admin: { bind: '127.0.0.1:0', token: '${TEST_TOKEN}' } }, { env: { TEST_TOKEN: 'sesame-open-now-1' } })
+  const balancer = await evener(
+    t,
+    { ...proxyTo([server.address]), admin: { bind: '127.0.0.1:0', token: '${TEST_TOKEN}' } },
+    { env: { TEST_TOKEN: 'sesame-open-now-1' } },
+  )
   assert.equal((await balancer.call('GET', '/healthz')).status, 200)
   assert.equal((await balancer.call('GET', '/api/v1/status')).status, 401)
   assert.equal((await balancer.call('GET', '/api/v1/status', undefined, { authorization: 'Bearer wrong' })).status, 401)
@@ -76,16 +95,22 @@ test('a server whose check fails gets no requests, and its recovery is noticed',
   const b = await origin(t, 'b')
   const balancer = await evener(
     t,
-    proxyTo([{ name: 'a', address: a.address }, { name: 'b', address: b.address }], {
-      pool: { check: { http: { path: '/healthz' }, interval: '50ms', timeout: '1s', rise: 1, fall: 2 } },
-    }),
+    proxyTo(
+      [
+        { name: 'a', address: a.address },
+        { name: 'b', address: b.address },
+      ],
+      {
+        pool: { check: { http: { path: '/healthz' }, interval: '50ms', timeout: '1s', rise: 1, fall: 2 } },
+      },
+    ),
   )
   const port = await balancer.port('web')
   isHealthy = false
   await balancer.printed(/server app\/a is down: http check: status 503/)
   for (let i = 0; i < 6; i++) assert.equal((await request(t, { port }, '/')).body.toString(), 'b')
   isHealthy = true
-  await balancer.printed(/is down[^]*server app\/a is up/)
+  await balancer.printed(/is down[\s\S]*server app\/a is up/)
   const seen = new Set<string>()
   for (let i = 0; i < 6; i++) seen.add((await request(t, { port }, '/')).body.toString())
   assert.deepEqual([...seen].sort(), ['a', 'b'])
@@ -93,7 +118,13 @@ test('a server whose check fails gets no requests, and its recovery is noticed',
 
 test('the next priority takes over when no server of the first is available', async (t) => {
   const [first, spare] = [await origin(t, 'first'), await origin(t, 'spare')]
-  const balancer = await evener(t, proxyTo([{ name: 'first', address: first.address }, { name: 'spare', address: spare.address, priority: 1 }]))
+  const balancer = await evener(
+    t,
+    proxyTo([
+      { name: 'first', address: first.address },
+      { name: 'spare', address: spare.address, priority: 1 },
+    ]),
+  )
   const port = await balancer.port('web')
   for (let i = 0; i < 4; i++) assert.equal((await request(t, { port }, '/')).body.toString(), 'first')
   await balancer.call('PATCH', '/api/v1/pools/app/servers/first', { admin: 'maintenance' })

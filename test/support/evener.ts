@@ -42,7 +42,9 @@ export class Evener {
       const match = pattern.exec(this.output)
       if (match !== null) return match
       if (this.process.exitCode !== null || this.process.signalCode !== null) {
-        throw new Error(`evener ended with ${this.process.exitCode ?? this.process.signalCode} before it printed ${pattern}:\n${this.output}`)
+        throw new Error(
+          `evener ended with ${this.process.exitCode ?? this.process.signalCode} before it printed ${pattern}:\n${this.output}`,
+        )
       }
       await new Promise<void>((wake) => this.#wake.push(wake))
     }
@@ -59,7 +61,12 @@ export class Evener {
     return Number(address.slice(address.lastIndexOf(':') + 1))
   }
 
-  async call(method: string, path: string, body?: unknown, headers: Record<string, string> = {}): Promise<{ status: number; json: unknown; text: string }> {
+  async call(
+    method: string,
+    path: string,
+    body?: unknown,
+    headers: Record<string, string> = {},
+  ): Promise<{ status: number; json: unknown; text: string }> {
     const response = await fetch(this.admin + path, { method, headers, body: body === undefined ? undefined : JSON.stringify(body) })
     const text = await response.text()
     let json: unknown
@@ -93,7 +100,12 @@ export interface EvenerStatus {
   readonly engine: { readonly kind: string; readonly reason: string }
   readonly workers: number
   readonly config: { readonly generation: number }
-  readonly listeners: readonly { readonly name: string; readonly addresses: readonly string[]; readonly connections: number; readonly requests: number }[]
+  readonly listeners: readonly {
+    readonly name: string
+    readonly addresses: readonly string[]
+    readonly connections: number
+    readonly requests: number
+  }[]
   readonly pools: readonly {
     readonly name: string
     readonly servers: readonly {
@@ -136,7 +148,10 @@ export function start(t: Cleanup, config: object, options: StartOptions = {}): E
 }
 
 /** The usual configuration of a test: one listener in front of one pool. */
-export function proxyTo(servers: readonly (string | object)[], more: { listener?: object; http?: object; route?: object; pool?: object; top?: object } = {}): object {
+export function proxyTo(
+  servers: readonly (string | object)[],
+  more: { listener?: object; http?: object; route?: object; pool?: object; top?: object } = {},
+): object {
   return {
     ...more.top,
     listeners: { web: { bind: '127.0.0.1:0', ...more.listener, http: { routes: [{ ...more.route, pool: 'app' }], ...more.http } } },

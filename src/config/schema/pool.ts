@@ -18,7 +18,11 @@ const statusRange = z
   .transform((text) => mergeRanges(text.split(',').map(readRange)))
 
 const httpCheck = z.strictObject({
-  path: z.string().regex(/^\/[!-~]*$/, 'expected a path that begins with "/"').default('/').describe('Path and query to ask for.'),
+  path: z
+    .string()
+    .regex(/^\/[!-~]*$/, 'expected a path that begins with "/"')
+    .default('/')
+    .describe('Path and query to ask for.'),
   method: z.enum(['GET', 'HEAD', 'OPTIONS']).default('GET').describe('Request method.'),
   host: fieldValue.optional().describe("Value of Host; the server's address without this."),
   headers: z.record(fieldName, fieldValue).default({}).describe('More fields to send.'),
@@ -39,8 +43,13 @@ const check = z
   })
   .superRefine((value, context) => {
     const kinds = [value.tcp, value.http].filter((kind) => kind !== undefined).length
-    if (kinds !== 1) context.addIssue({ code: 'custom', message: kinds === 0 ? 'a check needs one of "tcp" and "http"' : 'a check has one of "tcp" and "http", not both' })
-    if (value.address !== undefined && value.port !== undefined) context.addIssue({ code: 'custom', message: 'a check has "address" or "port", not both' })
+    if (kinds !== 1)
+      context.addIssue({
+        code: 'custom',
+        message: kinds === 0 ? 'a check needs one of "tcp" and "http"' : 'a check has one of "tcp" and "http", not both',
+      })
+    if (value.address !== undefined && value.port !== undefined)
+      context.addIssue({ code: 'custom', message: 'a check has "address" or "port", not both' })
   })
 
 const algorithmName = z.enum(ALGORITHM_NAMES as unknown as [string, ...string[]])
@@ -51,13 +60,23 @@ export const pool = z.strictObject({
     .default('round-robin')
     .describe('How a server is chosen.'),
   servers: z
-    .array(z.union([address.transform((where) => ({ name: undefined, address: where, weight: 1, priority: 0, admin: 'ready' as const })), server]))
+    .array(
+      z.union([
+        address.transform((where) => ({ name: undefined, address: where, weight: 1, priority: 0, admin: 'ready' as const })),
+        server,
+      ]),
+    )
     .min(1, 'a pool has at least one server')
     .describe('The servers.'),
   check: check.optional().describe('Active health check; none without this.'),
   keepAlive: z
     .strictObject({
-      idle: z.int().min(0).max(65536).default(256).describe('Idle connections to keep for each server and worker; 0 closes each after its exchange.'),
+      idle: z
+        .int()
+        .min(0)
+        .max(65536)
+        .default(256)
+        .describe('Idle connections to keep for each server and worker; 0 closes each after its exchange.'),
       timeout: duration.prefault('55s').describe("An idle connection is closed after this; keep it below the server's own."),
     })
     .prefault({})

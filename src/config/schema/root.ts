@@ -13,7 +13,12 @@ const limits = z.strictObject({
   line: headSize.optional().describe('Request line; 414 above it. Default 8KiB.'),
   fields: z.int().min(1).max(256).optional().describe('Fields of a request; 431 above it. Default 100.'),
   body: sizeOrNone.optional().describe('Request body; 413 above it. Default none.'),
-  connections: z.int().min(1).max(1_000_000).optional().describe('Open connections of a listener in each worker; more wait in the kernel. Default 50000.'),
+  connections: z
+    .int()
+    .min(1)
+    .max(1_000_000)
+    .optional()
+    .describe('Open connections of a listener in each worker; more wait in the kernel. Default 50000.'),
 })
 
 const timeouts = {
@@ -33,23 +38,38 @@ const listener = z.strictObject({
       routes: z.array(route).min(1, 'a listener has at least one route').describe('First match wins; none is a 404.'),
       timeouts: z.strictObject(timeouts).prefault({}).describe('Override those of the top level.'),
       limits: limits.prefault({}).describe('Override those of the top level.'),
-      via: z.union([z.literal('none'), z.string().regex(/^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/)]).default('evener').describe('Pseudonym in Via, or "none".'),
-      forwarded: z.enum(['x-forwarded', 'forwarded', 'both', 'none']).default('x-forwarded').describe('Which fields tell the server about the client.'),
+      via: z
+        .union([z.literal('none'), z.string().regex(/^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/)])
+        .default('evener')
+        .describe('Pseudonym in Via, or "none".'),
+      forwarded: z
+        .enum(['x-forwarded', 'forwarded', 'both', 'none'])
+        .default('x-forwarded')
+        .describe('Which fields tell the server about the client.'),
     })
     .describe('HTTP/1.1.'),
 })
 
 const errorPage = z
   .strictObject({
-    body: z.string().max(1024 * 1024).describe('The page; "${file:error.html}" takes it from a file.'),
+    body: z
+      .string()
+      .max(1024 * 1024)
+      .describe('The page; "${file:error.html}" takes it from a file.'),
     contentType: fieldValue.default('text/html; charset=utf-8').describe('Content-Type.'),
   })
   .describe('Page for an error that Evener answers itself. Clients that ask for JSON get JSON.')
 
 /** A whole configuration, as it is written. The parsed value has every default filled in, and no inheritance resolved. */
 export const configuration = z.strictObject({
-  workers: z.union([z.literal('auto'), z.int().min(1).max(64)]).default('auto').describe('Threads that carry traffic; "auto" is one for each CPU.'),
-  engine: z.enum(['auto', 'uring', 'portable']).default('auto').describe('"auto" takes uring where the kernel allows it, and portable elsewhere.'),
+  workers: z
+    .union([z.literal('auto'), z.int().min(1).max(64)])
+    .default('auto')
+    .describe('Threads that carry traffic; "auto" is one for each CPU.'),
+  engine: z
+    .enum(['auto', 'uring', 'portable'])
+    .default('auto')
+    .describe('"auto" takes uring where the kernel allows it, and portable elsewhere.'),
   admin: z
     .union([
       z.literal('none'),
@@ -73,7 +93,10 @@ export const configuration = z.strictObject({
     .prefault({})
     .describe('For all listeners and pools that say nothing else.'),
   limits: limits.prefault({}).describe('For all listeners that say nothing else.'),
-  errorPages: z.record(z.string().regex(/^[45]\d\d$/, 'expected a status like "502"'), errorPage).default({}).describe('By status.'),
+  errorPages: z
+    .record(z.string().regex(/^[45]\d\d$/, 'expected a status like "502"'), errorPage)
+    .default({})
+    .describe('By status.'),
   include: z.array(z.string().min(1)).default([]).describe('More files with listeners and pools; globs, relative to this file.'),
   listeners: z.record(name, listener).describe('By name.'),
   pools: z.record(name, pool).default({}).describe('By name.'),

@@ -16,7 +16,8 @@ export const duration = z
   .transform((text, context) => {
     const [, amount, unit] = /^([\d.]+)(\D+)$/.exec(text) as unknown as [string, string, string]
     const ms = Math.round(Number(amount) * UNITS[unit])
-    if (ms < 1 || ms > MAX_TIMER_MS) context.addIssue({ code: 'custom', message: `a duration is at least 1ms and at most 24d, not ${text}` })
+    if (ms < 1 || ms > MAX_TIMER_MS)
+      context.addIssue({ code: 'custom', message: `a duration is at least 1ms and at most 24d, not ${text}` })
     return ms
   })
   .meta({ title: 'duration' })
@@ -67,7 +68,8 @@ export function regexProblem(text: string): string | undefined {
   } catch (error) {
     return (error as Error).message
   }
-  if (NESTED_REPETITION.test(text)) return `the regular expression ${text} repeats a repetition and can take exponential time; write it without nesting`
+  if (NESTED_REPETITION.test(text))
+    return `the regular expression ${text} repeats a repetition and can take exponential time; write it without nesting`
   return undefined
 }
 

@@ -1,5 +1,5 @@
 import type { PoolStatus } from '../status.ts'
-import { failure, type AdminAnswer, type AdminHandler, type AdminRequest } from './server.ts'
+import { type AdminAnswer, type AdminHandler, type AdminRequest, failure } from './server.ts'
 
 /** What the admin API asks of the balancer. */
 export interface AdminTarget {
@@ -78,7 +78,8 @@ function resource(target: AdminTarget, request: AdminRequest): AdminAnswer | und
 
 /** The change, or a sentence that says what is wrong with it. */
 function readChange(body: unknown): ServerChange | string {
-  if (typeof body !== 'object' || body === null || Array.isArray(body)) return 'The body must be an object like {"admin": "drain"} or {"weight": 3}.'
+  if (typeof body !== 'object' || body === null || Array.isArray(body))
+    return 'The body must be an object like {"admin": "drain"} or {"weight": 3}.'
   const unknown = Object.keys(body).filter((key) => key !== 'admin' && key !== 'weight')
   if (unknown.length > 0) return `Unknown key "${unknown[0]}"; "admin" and "weight" can be changed.`
   const { admin, weight } = body as { admin?: unknown; weight?: unknown }

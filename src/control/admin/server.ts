@@ -1,6 +1,6 @@
-import { timingSafeEqual, createHash } from 'node:crypto'
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import { createHash, timingSafeEqual } from 'node:crypto'
 import { rmSync } from 'node:fs'
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { formatAddress, type SocketAddress } from '../../core/index.ts'
 import type { AdminPlan } from '../config.ts'

@@ -1,4 +1,4 @@
-import { Timer, type CloseReason, type Connection, type ConnectionHandler, type TimerTarget } from '../../engine/index.ts'
+import { type CloseReason, type Connection, type ConnectionHandler, Timer, type TimerTarget } from '../../engine/index.ts'
 import { breakResponse, failAttempt, sendRequest } from '../attempt.ts'
 import { receiveResponse, serverEnded } from '../deliver.ts'
 import type { DownstreamConnection } from '../downstream.ts'
