@@ -25,6 +25,12 @@ export class BumpBlock {
     return this.#base !== -1 && this.#cursor + length <= this.#limit ? this.#cursor : this.#fresh(length)
   }
 
+  /** Whether room() would find `length` bytes without a fresh block. */
+  fits(length: number): boolean {
+    if (this.#base === -1) return false
+    return (this.#blocks.references(this.#base) === 1 ? this.#base : this.#cursor) + length <= this.#limit
+  }
+
   /** Where the next piece goes: what room() returned last. */
   get cursor(): number {
     return this.#cursor

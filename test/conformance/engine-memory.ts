@@ -71,6 +71,27 @@ export function memory(backend: Backend): void {
     })
   }
 
+  it('receiving leaves some blocks to sending, so that what was received can be answered', async (t) => {
+    const test = await engineFor(t, backend, { ...small, blockCount: 64 })
+    const hoard = new Hoard(test)
+    const { address, accepted, count } = await test.listen({ received: (_, start, end) => hoard.keep(start, end) })
+    const clients = await Promise.all(Array.from({ length: 4 }, () => witness(t, address)))
+    await count(4)
+    for (const client of clients) client.read().socket.write(Buffer.alloc(200_000))
+    await test.quiet(accepted)
+    assert.ok(
+      accepted.some((each) => each.byteCount < 200_000),
+      'the arena was not used up',
+    )
+    assert.ok(test.engine.counters.receiveStarvations > 0)
+    for (const [i, client] of clients.entries()) {
+      test.write(accepted[i].connection!, 'too much')
+      await client.gets(8)
+      assert.equal(client.text, 'too much')
+    }
+    hoard.release()
+  })
+
   it('a connection that waits for memory can be closed, reset and lost', async (t) => {
     const test = await engineFor(t, backend, small)
     const hoard = new Hoard(test)

@@ -271,7 +271,7 @@ export class PortableConnection implements Connection, Turned {
     let passed = 0
     while (passed < length && this.#state === OPEN) {
       const run = Math.min(length - passed, blocks.blockBytes)
-      const start = bump.room(run)
+      const start = this.#loop.roomToReceive(run)
       if (start === -1) return passed
       memory.set(run === source.length ? source : source.subarray(passed, passed + run), start)
       bump.advance(run)

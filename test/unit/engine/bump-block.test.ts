@@ -52,6 +52,17 @@ describe('the bump block', () => {
     assert.equal(bump.room(1), at)
   })
 
+  it('knows what fits without a fresh block', () => {
+    const { blocks, bump } = setUp()
+    assert.equal(bump.fits(1), false)
+    const at = bump.room(40)
+    bump.advance(40)
+    assert.equal(bump.fits(BLOCK_BYTES), true)
+    blocks.hold(at)
+    assert.equal(bump.fits(24), true)
+    assert.equal(bump.fits(25), false)
+  })
+
   it('keeps no block when nothing in it is held', () => {
     const { blocks, bump } = setUp()
     const at = bump.room(8)
