@@ -1,5 +1,7 @@
 import type { Cidr } from '../core/index.ts'
 
+export { checkRoute, type RouteProblem } from './check.ts'
+
 /** A route without what the proxy does with it: what it matches, what it answers, what it changes. First match wins. */
 export interface RoutePlan {
   /** Place in the configuration, "listeners.web.http.routes[2]"; also the route's name in logs and metrics. */
@@ -30,7 +32,10 @@ export interface HostMatchPlan {
   readonly host: string
 }
 
-/** Exact and prefix compare bytes of the path without its query. "/img/*" is prefix "/img/". A regex is JavaScript's, over the path as latin1. */
+/**
+ * All are compared with the normal form of the path (NormalPath), without the query; exact and prefix are brought into it too. "/img/*" is
+ * prefix "/img/"; "*" is prefix "", which asks for no path at all. A regex is JavaScript's, without flags.
+ */
 export interface PathMatchPlan {
   readonly kind: 'exact' | 'prefix' | 'regex'
   readonly value: string

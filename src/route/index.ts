@@ -5,6 +5,7 @@
  * target, of field lines, of a Location. The caller owns all memory; what stays between calls is a scratch of each object,
  * which is why a router belongs to one thread.
  */
+export { checkRoute, type RouteProblem } from './check.ts'
 export { explainRoute, type PredicateExplanation, type RouteExplanation } from './explain.ts'
 export { compileHeaderEdit, FIELD_DROPPED, HeaderEdit } from './header-edit.ts'
 export { NormalPath } from './normal-path.ts'
