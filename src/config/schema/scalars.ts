@@ -53,7 +53,6 @@ export const address = z.string().transform(parsed(parseAddress)).meta({ title: 
 export const cidr = z.string().transform(parsed(parseCidr)).meta({ title: 'CIDR' })
 
 export const fieldName = z.string().regex(TOKEN, 'expected a field name: letters, digits and -, no spaces or colon')
-// biome-ignore lint/suspicious/noControlCharactersInRegex: it is control characters that are refused here
 export const fieldValue = z.string().regex(/^[^\x00-\x08\x0a-\x1f\x7f]*$/, 'a field value has no line break or control character')
 
 /** A JavaScript regular expression that compiles and has no nested repetition. */
