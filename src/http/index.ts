@@ -25,7 +25,9 @@ export {
   writeFieldLine,
   writeFields,
   writeRange,
+  writeRequestHead,
   writeRequestLine,
+  writeResponseHead,
   writeStatusLine,
   writeTarget,
 } from './h1/head-writer.ts'

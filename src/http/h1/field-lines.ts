@@ -1,7 +1,8 @@
-import { BYTE, TOKEN, VALUE_STOP } from '../characters.ts'
+import { BYTE, TOKEN } from '../characters.ts'
 import { fieldId, isConfusable } from '../field-names.ts'
 import { FIELD, type Fields } from '../fields.ts'
 import { REJECT } from './reject.ts'
+import { endOfValue } from './value-end.ts'
 
 const { COLON, CR, HTAB, LF, SPACE } = BYTE
 
@@ -20,7 +21,6 @@ export function parseFieldLines(
   allowsSpaceBeforeColon: boolean,
 ): number {
   const token = TOKEN
-  const valueStop = VALUE_STOP
   const offsets = fields.offsets
   const limit = Math.min(maxFields, fields.capacity)
   let count = 0
@@ -44,7 +44,7 @@ export function parseFieldLines(
     }
     at = skipSpace(memory, at + 1, end)
     const valueStart = at
-    while (at < end && valueStop[memory[at]] === 0) at++
+    at = endOfValue(memory, at, end)
     if (at === end) return 0
     const after = endOfLine(memory, at, end)
     if (after <= 0) return after

@@ -5,6 +5,7 @@ import { FIELD, type Fields } from '../fields.ts'
 import { METHOD, type RequestHead, type ResponseHead, TARGET } from '../message.ts'
 
 const { ASTERISK, COLON, CR, LF, SLASH, SPACE } = BYTE
+const { ABSOLUTE } = TARGET
 
 const ONE = 0x31
 /** " HTTP/1.1" CRLF */
@@ -49,11 +50,42 @@ export function writeCrlf(memory: Uint8Array, at: number): number {
  * Neighbours that are in this form already are copied as one run.
  */
 export function writeFields(memory: Uint8Array, at: number, head: WritableHead, drop: Uint8Array): number {
+  return copyFields(memory, at, head, drop, -1, -1)
+}
+
+/** writeRequestLine and writeFields in one, which saves a copy. */
+export function writeRequestHead(memory: Uint8Array, at: number, head: RequestHead, drop: Uint8Array): number {
+  if (head.targetForm === ABSOLUTE) return writeFields(memory, writeRequestLine(memory, at, head), head, drop)
+  const lineEnd = head.targetEnd + VERSION_BYTES
+  const end = copyFields(memory, at, head, drop, head.methodStart, lineEnd)
+  memory[at + lineEnd - head.methodStart - 3] = ONE
+  return end
+}
+
+/** writeStatusLine and writeFields in one, which saves a copy. */
+export function writeResponseHead(memory: Uint8Array, at: number, head: ResponseHead, drop: Uint8Array): number {
+  const lineStart = head.headStart
+  if (head.reasonStart < lineStart + STATUS_LINE_BYTES) return writeFields(memory, writeStatusLine(memory, at, head), head, drop)
+  const end = copyFields(memory, at, head, drop, lineStart, head.reasonEnd + 2)
+  memory[at + 7] = ONE
+  return end
+}
+
+/** writeFields, with a run of canonical bytes in front that may go on with the first field. */
+function copyFields(
+  memory: Uint8Array,
+  start: number,
+  head: WritableHead,
+  drop: Uint8Array,
+  firstRunStart: number,
+  firstRunEnd: number,
+): number {
   const fields = head.fields
   const offsets = fields.offsets
   const hasOptions = head.hasConnectionOptions
-  let runStart = -1
-  let runEnd = -1
+  let at = start
+  let runStart = firstRunStart
+  let runEnd = firstRunEnd
   for (let i = 0, slot = 0; i < fields.count; i++, slot += 4) {
     const nameStart = offsets[slot]
     const nameEnd = offsets[slot + 1]
@@ -102,7 +134,7 @@ export function writeDecimalField(memory: Uint8Array, at: number, prefix: Uint8A
  * with neither path nor query. `isOptions` says whether the method is OPTIONS. authority-form is written as it is.
  */
 export function writeTarget(memory: Uint8Array, at: number, head: RequestHead, isOptions: boolean): number {
-  if (head.targetForm !== TARGET.ABSOLUTE) return writeRange(memory, at, head.targetStart, head.targetEnd)
+  if (head.targetForm !== ABSOLUTE) return writeRange(memory, at, head.targetStart, head.targetEnd)
   if (head.pathStart === head.pathEnd) {
     memory[at++] = isOptions && !head.hasQuery ? ASTERISK : SLASH
   }
@@ -115,7 +147,7 @@ export function writeTarget(memory: Uint8Array, at: number, head: RequestHead, i
  */
 export function writeRequestLine(memory: Uint8Array, at: number, head: RequestHead): number {
   let end: number
-  if (head.targetForm === TARGET.ABSOLUTE) {
+  if (head.targetForm === ABSOLUTE) {
     end = writeRange(memory, at, head.methodStart, head.methodEnd + 1)
     end = writeTarget(memory, end, head, head.method === METHOD.OPTIONS)
     end = writeRange(memory, end, head.targetEnd, head.targetEnd + VERSION_BYTES)
@@ -140,5 +172,5 @@ export function writeStatusLine(memory: Uint8Array, at: number, head: ResponseHe
 
 /** Whether the Host field must be written anew from the head's authority: RFC 9112 §3.2.2, or because it is missing. */
 export function mustRewriteHost(head: RequestHead): boolean {
-  return head.targetForm === TARGET.ABSOLUTE || head.fields.find(FIELD.HOST) === -1
+  return head.targetForm === ABSOLUTE || head.fields.find(FIELD.HOST) === -1
 }

@@ -13,7 +13,9 @@ import {
   writeDecimalField,
   writeFields,
   writeRange,
+  writeRequestHead,
   writeRequestLine,
+  writeResponseHead,
   writeStatusLine,
   writeTarget,
 } from '../../../../src/http/index.ts'
@@ -69,6 +71,25 @@ it('writes request lines for an origin server', () => {
   assert.equal(line(`GET /${'a'.repeat(100)} HTTP/1.0`), `GET /${'a'.repeat(100)} HTTP/1.1\r\n`)
   const { memory, head, at } = request('GET http://h HTTP/1.1\r\nHost: a\r\n\r\n')
   assert.equal(textOf(memory, at, writeTarget(memory, at, head, false)), '/')
+})
+
+it('writes whole heads as line and fields one after the other', () => {
+  for (const text of ['GET /a HTTP/1.0', 'GET http://h/a HTTP/1.1', `PUT /${'a'.repeat(90)} HTTP/1.3`]) {
+    for (const lines of ['Host: a\r\nX: y\r\n', 'host:a\r\nX: y\r\n', 'X: y\r\nDate: z\r\nY: z\r\nHost: a\r\n']) {
+      const { memory, head, at } = request(`${text}\r\n${lines}\r\n`)
+      const drop = flags(FIELD.DATE)
+      const parts = textOf(memory, at, writeFields(memory, writeRequestLine(memory, at, head), head, drop))
+      assert.equal(textOf(memory, at, writeRequestHead(memory, at, head, drop)), parts)
+    }
+  }
+  for (const text of ['HTTP/1.0 200 OK', 'HTTP/1.1 404 ', 'HTTP/1.0 500']) {
+    const { memory, start, end } = place(`${text}\r\nServer: x\r\nDate:y\r\nEtag: z\r\n\r\n`)
+    const head = new ResponseHead(20)
+    assert.equal(parseResponseHead(memory, start, end, head, LIMITS, METHOD.GET), end)
+    const at = end + 100
+    const parts = textOf(memory, at, writeFields(memory, writeStatusLine(memory, at, head), head, NOTHING))
+    assert.equal(textOf(memory, at, writeResponseHead(memory, at, head, NOTHING)), parts)
+  }
 })
 
 it('says when Host is to be written anew', () => {
