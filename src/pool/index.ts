@@ -10,6 +10,7 @@
  *   worker:          PoolTable.attach ─ new Pool ─ pick, acquire, report, release
  */
 export { type AlgorithmDescription, type AlgorithmName, type AlgorithmOption, CATALOGUE, describeAlgorithm } from './algorithm/catalogue.ts'
+export { fillMaglev } from './algorithm/maglev.ts'
 export { type CheckedPool, type CheckResult, Checks, type ChecksOptions, type HealthChange } from './check/checks.ts'
 export {
   type CheckConnect,

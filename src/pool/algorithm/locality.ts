@@ -5,6 +5,7 @@ import type { HashKey } from '../hash-key.ts'
 import { NO_POSITION } from './algorithm.ts'
 import { Keyed } from './keyed.ts'
 import { WeightedLeastConnections } from './least-connections.ts'
+import { WINDOW } from './least-cost.ts'
 
 /** Buckets that keys fall into; keys of one bucket share their servers. All workers see the same. */
 const BUCKETS = 2 ** 14
@@ -55,8 +56,11 @@ abstract class Remembering extends Keyed {
   /** LVS's rule: more active requests than it is good for, while some other server has less than half of what it is good for. */
   protected shouldMove(candidates: Candidates, position: number): boolean {
     if (candidates.active(position) <= candidates.ownWeights[position] * this.#capacity) return false
-    for (let other = 0; other < candidates.count; other++) {
+    const compared = Math.min(candidates.count, WINDOW)
+    let other = candidates.advance(candidates.count)
+    for (let i = 0; i < compared; i++) {
       if (2 * candidates.active(other) < candidates.ownWeights[other] * this.#capacity) return true
+      other = other + 1 === candidates.count ? 0 : other + 1
     }
     return false
   }

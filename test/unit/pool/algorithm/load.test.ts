@@ -23,6 +23,24 @@ test('least-connections evens out what is active, whatever the weights', () => {
   assert.deepEqual(count(hold(made('lc', [1, 9, 1]), 9)), { a: 3, b: 3, c: 3 })
 })
 
+test('least-connections stays even over more servers than it compares', () => {
+  const counts = Object.values(
+    count(
+      hold(
+        bench(
+          definition(
+            Array.from({ length: 500 }, (_, i) => server(`s${i}`)),
+            { algorithm: { name: 'lc' } },
+          ),
+        ),
+        5000,
+      ),
+    ),
+  )
+  assert.equal(counts.length, 500)
+  assert.ok(Math.max(...counts) - Math.min(...counts) <= 2, `${Math.min(...counts)} to ${Math.max(...counts)}`)
+})
+
 test('weighted-least-connections and shortest-expected-delay hold active requests at the weights', () => {
   assert.deepEqual(count(hold(made('wlc', [1, 3, 6]), 100)), { a: 10, b: 30, c: 60 })
   assert.deepEqual(count(hold(made('sed', [1, 3, 6]), 100)), { a: 10, b: 30, c: 60 })
