@@ -33,9 +33,13 @@ export class BodyReader {
   #remaining = 0
   readonly #header = new ChunkHeader()
   #trailerSection: TrailerSection | null = null
+  #keepsTrailers = true
 
-  /** Starts a message; `body` and `contentLength` as a head says them. */
-  begin(body: number, contentLength: number): void {
+  /**
+   * Starts a message; `body` and `contentLength` as a head says them. Without `keepsTrailers` trailers are checked and dropped: a proxy
+   * says so where a Connection option may name one of them (hasConnectionOptions; RFC 9110 §7.6.1).
+   */
+  begin(body: number, contentLength: number, keepsTrailers = true): void {
     this.dataStart = 0
     this.dataEnd = 0
     this.reject = 0
@@ -43,6 +47,7 @@ export class BodyReader {
     this.#state = STATE.HEADER
     this.#remaining = contentLength
     this.#trailerSection = null
+    this.#keepsTrailers = keepsTrailers
     this.isComplete = body === BODY.NONE || (body === BODY.LENGTH && contentLength === 0)
     if (body === BODY.CHUNKED) this.#header.begin()
   }
@@ -79,7 +84,7 @@ export class BodyReader {
 
   /** The trailer fields that may be forwarded, as canonical lines without the last empty one; empty until isComplete. */
   get trailers(): Uint8Array {
-    return this.#trailerSection === null ? NO_TRAILERS : this.#trailerSection.lines
+    return this.#trailerSection === null || !this.#keepsTrailers ? NO_TRAILERS : this.#trailerSection.lines
   }
 
   /** Framing up to the first content, that content, and the framing behind it as far as it is there. */

@@ -81,6 +81,16 @@ it('is as new for the next message after an error, with trailers forgotten', () 
   assert.deepEqual(read(reader, '1\r\na\r\n0\r\n\r\n'), { runs: ['a'], rest: '' })
 })
 
+it('drops trailers where it is told to, and checks them all the same', () => {
+  const reader = new BodyReader()
+  reader.begin(BODY.CHUNKED, 0, false)
+  assert.deepEqual(read(reader, '0\r\nX: y\r\n\r\n'), { runs: [], rest: '' })
+  assert.ok(reader.isComplete)
+  assert.equal(reader.trailers.length, 0)
+  reader.begin(BODY.CHUNKED, 0, false)
+  assert.deepEqual(read(reader, '0\r\nHost: y\r\n\r\n'), { runs: [], rest: '!' })
+})
+
 it('does not call a chunked message whole before its last CRLF', () => {
   for (const text of ['', '0', '0\r', '0\r\n', '0\r\n\r', '0\r\nX: y\r\n', '1\r\na\r\n']) {
     const reader = begin(BODY.CHUNKED)
