@@ -80,7 +80,7 @@ function takeHead(exchange: Exchange, consumed: number): number {
   exchange.isResponseHeadRead = true
   exchange.firstByteMs = exchange.worker.engine.now()
   exchange.status = status
-  exchange.responseBody.begin(exchange.response.body, exchange.response.contentLength)
+  exchange.responseBody.begin(exchange.response.body, exchange.response.contentLength, !exchange.response.hasConnectionOptions)
   if (!writeResponseHead(exchange)) return fail(exchange, TERMINATION.OVERLOAD)
   exchange.isResponseStarted = true
   exchange.replay.clear()

@@ -93,7 +93,7 @@ export class Exchange {
     this.worker.engine.blocks.hold(headStart)
     this.headBlock = headStart
     this.#reset()
-    this.requestBody.begin(this.request.body, this.request.contentLength)
+    this.requestBody.begin(this.request.body, this.request.contentLength, !this.request.hasConnectionOptions)
     if (this.request.body === BODY.NONE) this.requestCompleted()
     else this.downstream?.armBody()
     walk(PATH, this)
