@@ -21,6 +21,7 @@ interface StatusAnswer {
     readonly addresses: readonly string[]
     readonly connections: number
     readonly requests: number
+    readonly latencyMs: { readonly p50: number; readonly p99: number } | null
   }[]
   readonly pools: readonly PoolAnswer[]
 }
@@ -117,12 +118,24 @@ function formatStatus(status: StatusAnswer): string {
     `configuration ${status.config.file ?? '(command line)'}, generation ${status.config.generation}, loaded ${status.config.loadedAt}`,
     '',
     formatTable([
-      ['LISTENER', 'ADDRESS', 'CONNECTIONS', 'REQUESTS'],
-      ...status.listeners.map((listener) => [listener.name, listener.addresses.join(' '), listener.connections, listener.requests]),
+      ['LISTENER', 'ADDRESS', 'CONNECTIONS', 'REQUESTS', 'P50', 'P99'],
+      ...status.listeners.map(({ name, addresses, connections, requests, latencyMs }) => [
+        name,
+        addresses.join(' '),
+        connections,
+        requests,
+        formatMs(latencyMs?.p50),
+        formatMs(latencyMs?.p99),
+      ]),
     ]),
   ]
   for (const pool of status.pools) lines.push('', `pool ${pool.name} (${pool.algorithm})`, formatPool(pool))
   return lines.join('\n')
+}
+
+/** Two digits that mean something: "0.42 ms", "4.2 ms", "420 ms". */
+function formatMs(value: number | undefined): string {
+  return value === undefined ? '-' : `${Number(value.toPrecision(2))} ms`
 }
 
 function formatPool(pool: PoolAnswer): string {

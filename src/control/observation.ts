@@ -7,7 +7,9 @@ import {
   type LogOutput,
   type MetricDefinition,
   MetricsTable,
+  OBSERVE_METRICS,
   openLog,
+  quantileMs,
   SeriesAllocator,
 } from '../observe/index.ts'
 import { allocateSeries, PROXY_METRICS, type ProxySeries } from '../proxy/index.ts'
@@ -69,6 +71,12 @@ export const SERVER_METRICS: readonly (MetricDefinition & { read(server: ServerS
   },
 ]
 
+export interface ListenerCounts {
+  readonly connections: number
+  readonly requests: number
+  readonly latencyMs: { readonly p50: number; readonly p99: number } | null
+}
+
 /** Metrics and access log as the control thread has them: the tables that workers write into, and where it all comes out. */
 export class Observation {
   readonly #log: EventLog
@@ -121,10 +129,13 @@ export class Observation {
     this.#output?.reopen()
   }
 
-  listenerCounts(plan: Plan): { connections: number; requests: number }[] {
+  /** What status tells of each listener; the latencies are of all requests since the start, null before the first. */
+  listenerCounts(plan: Plan): ListenerCounts[] {
     return plan.listeners.map((_, index) => {
       const series = this.series.listeners[index]
+      const durations = this.#table.histogram(series.duration)
       return {
+        latencyMs: durations.count === 0 ? null : { p50: quantileMs(durations, 0.5), p99: quantileMs(durations, 0.99) },
         connections: this.#table.sum(series.connections),
         requests: series.requests.reduce((sum, cell) => sum + this.#table.sum(cell), 0),
       }
@@ -141,6 +152,7 @@ export class Observation {
         pools.flatMap((pool) => pool.servers.map((server) => ({ values: [pool.name, server.name], value: definition.read(server) }))),
       )
     }
+    page.family(OBSERVE_METRICS.overflowed, [{ values: [], value: this.#allocator.overflowed }])
     return page.text()
   }
 

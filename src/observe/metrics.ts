@@ -9,6 +9,16 @@ export interface MetricDefinition {
   readonly labels: readonly string[]
 }
 
+/** What this room counts of itself. */
+export const OBSERVE_METRICS = {
+  overflowed: {
+    name: 'evener_metrics_overflowed_total',
+    type: 'counter',
+    help: 'Series that are not shown, because the table of metrics was full when a configuration named them.',
+    labels: [],
+  },
+} as const satisfies Record<string, MetricDefinition>
+
 /** Doubles in a cache line: the header and each worker's row start on one of their own. */
 const LINE_DOUBLES = 8
 const HEADER_DOUBLES = LINE_DOUBLES
