@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { type Cleanup, temporaryFolder } from './cleanup.ts'
 
@@ -123,7 +123,11 @@ export interface EvenerStatus {
 
 /** Starts the product with a configuration and waits until it serves. Ended and removed afterwards. */
 export async function evener(t: Cleanup, config: object, options: StartOptions = {}): Promise<Evener> {
-  const started = start(t, config, options)
+  return serving(start(t, config, options))
+}
+
+/** Waits until it serves. */
+export async function serving(started: Evener): Promise<Evener> {
   const [, admin] = await started.printed(/admin on (http:\/\/[^\s"]+)/)
   started.admin = admin
   return started
@@ -131,10 +135,14 @@ export async function evener(t: Cleanup, config: object, options: StartOptions =
 
 /** Starts the product without waiting for anything: for configurations that are to fail. */
 export function start(t: Cleanup, config: object, options: StartOptions = {}): Evener {
-  const folder = temporaryFolder(t)
-  const configFile = join(folder, 'evener.json')
+  const configFile = join(temporaryFolder(t), 'evener.json')
   const engine = options.engine ?? process.env.EVENER_TEST_ENGINE ?? 'auto'
   writeFileSync(configFile, JSON.stringify({ admin: { bind: '127.0.0.1:0' }, engine, workers: 2, ...config }, null, 2))
+  return startFile(t, configFile, options)
+}
+
+/** Starts the product with a configuration file as it is. */
+export function startFile(t: Cleanup, configFile: string, options: StartOptions = {}): Evener {
   const child = spawn(process.execPath, [BINARY, 'run', '-c', configFile], {
     stdio: ['ignore', 'pipe', 'pipe'],
     env: { ...process.env, ...options.env, NODE_OPTIONS: '' },
@@ -144,7 +152,7 @@ export function start(t: Cleanup, config: object, options: StartOptions = {}): E
     child.kill('SIGKILL')
     await once(child, 'exit')
   })
-  return new Evener(child, folder, configFile)
+  return new Evener(child, dirname(configFile), configFile)
 }
 
 /** The usual configuration of a test: one listener in front of one pool. */

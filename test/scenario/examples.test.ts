@@ -1,0 +1,131 @@
+/** Every folder of examples/ is started, with its own servers, and does what its README says. */
+import assert from 'node:assert/strict'
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { globSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { basename, join } from 'node:path'
+import { type TestContext, test } from 'node:test'
+import { WebSocket } from 'ws'
+import { type Cleanup, temporaryFolder } from '../support/cleanup.ts'
+import { type RequestOptions, request } from '../support/client.ts'
+import { type Evener, serving, startFile } from '../support/evener.ts'
+import { fieldValue, type WireResponse } from '../support/wire.ts'
+
+const EXAMPLES = join(import.meta.dirname, '../../examples')
+
+test('every example is started by a test below, and listed', () => {
+  const folders = readdirSync(EXAMPLES, { withFileTypes: true }).filter((entry) => entry.isDirectory())
+  const self = readFileSync(import.meta.filename, 'utf8')
+  const list = readFileSync(join(EXAMPLES, 'README.md'), 'utf8')
+  for (const { name } of folders) {
+    assert.ok(self.includes(`startExample(t, '${name}'`), `examples/${name} is not tested`)
+    assert.ok(list.includes(`[${name}](${name})`), `examples/${name} is not in examples/README.md`)
+  }
+})
+
+test('proxy: requests are shared by weight', async (t) => {
+  const { get, count } = await startExample(t, 'proxy')
+  for (let i = 0; i < 8; i++) await get('/')
+  // Two workers take turns of their own, so that shares hold for each of them.
+  const [a, b, c] = count()
+  assert.equal(a + b + c, 8)
+  assert.ok(a >= b && a >= c && b > 0, `${a}, ${b}, ${c}`)
+})
+
+test('routes: hosts, paths, redirects, answers and changes', async (t) => {
+  const { get, ports } = await startExample(t, 'routes')
+  assert.equal(text(await get('/ping')), 'pong\n')
+  const moved = await get('/sale?page=2', { host: 'www.shop.test' })
+  assert.deepEqual([moved.status, fieldValue(moved, 'location')], [301, 'https://shop.test/sale?page=2'])
+  const image = await get('/img/logo.png', { host: 'cdn.shop.test' })
+  assert.match(text(image), new RegExp(`^server ${ports[2]},.* GET cdn.shop.test/static/logo.png `))
+  assert.equal(fieldValue(image, 'cache-control'), 'public, max-age=3600')
+  assert.match(text(await get('/admin/users')), new RegExp(`^server (${ports[0]}|${ports[1]}),`))
+  assert.match(text(await get('/')), new RegExp(`^server (${ports[0]}|${ports[1]}),`))
+})
+
+test('failover: the spare server takes over when both others fail their checks, and gives back', async (t) => {
+  const { get, ports, evener } = await startExample(t, 'failover')
+  const fail = (port: number, what: 'fail' | 'heal') => request(t, { port }, `/healthz/${what}`)
+  await Promise.all([fail(ports[0], 'fail'), fail(ports[1], 'fail')])
+  await Promise.all([evener.printed(/app\/a is down/), evener.printed(/app\/b is down/)])
+  assert.match(text(await get('/')), new RegExp(`^server ${ports[2]},`))
+  await fail(ports[0], 'heal')
+  await evener.printed(/app\/a is down[^]*app\/a is up/)
+  assert.match(text(await get('/')), new RegExp(`^server ${ports[0]},`))
+})
+
+test('canary: header and cookie choose the new version', async (t) => {
+  const { get, ports, count } = await startExample(t, 'canary')
+  assert.match(text(await get('/', { fields: { 'X-Canary': '1' } })), new RegExp(`^server ${ports[2]},`))
+  assert.match(text(await get('/', { fields: { Cookie: 'a=b; canary=yes' } })), new RegExp(`^server ${ports[2]},`))
+  for (let i = 0; i < 40; i++) await get('/')
+  const [, , fresh] = count()
+  assert.ok(fresh >= 2 + 1 && fresh <= 2 + 3, `${fresh} of 42`)
+})
+
+test('websocket: two clients get two servers, and talk', async (t) => {
+  const { port, ports } = await startExample(t, 'websocket', ['servers.mjs', 'websocket/server.mjs', 'websocket/server.mjs'])
+  const answers: string[] = []
+  for (const name of ['first', 'second']) {
+    const socket = new WebSocket(`ws://127.0.0.1:${port}/socket`)
+    t.after(() => socket.terminate())
+    await once(socket, 'open')
+    socket.send(name)
+    answers.push(String((await once(socket, 'message'))[0]))
+  }
+  const servers = answers.map((answer) => Number(/server (\d+)/.exec(answer)?.[1]))
+  assert.deepEqual(servers.sort(), [ports[1], ports[2]].sort(), answers.join())
+})
+
+test('typescript: routes and pools that a program made', async (t) => {
+  const { get, ports } = await startExample(t, 'typescript')
+  assert.match(text(await get('/orders/17')), new RegExp(`^server (${ports[0]}|${ports[1]}),.* GET test/17 `))
+  assert.match(text(await get('/search/shoes')), new RegExp(`^server ${ports[2]},.* GET test/shoes `))
+  assert.equal(text(await get('/other')), 'there are orders and search\n')
+})
+
+interface Example {
+  readonly evener: Evener
+  /** Where it listens. */
+  readonly port: number
+  /** The ports of its three servers. */
+  readonly ports: readonly number[]
+  get(uri: string, options?: RequestOptions): Promise<WireResponse>
+  /** How many answers each server has given. */
+  count(): number[]
+}
+
+/** Starts a copy of the example in which the ports are free ones; everything else is as it stands. */
+async function startExample(t: TestContext, name: string, servers = ['servers.mjs', 'servers.mjs', 'servers.mjs']): Promise<Example> {
+  const ports = await Promise.all(servers.map((script) => startServer(t, join(EXAMPLES, script))))
+  const [file] = globSync('evener.*', { cwd: join(EXAMPLES, name) })
+  const original = readFileSync(join(EXAMPLES, name, file), 'utf8')
+  const copy = ports.reduce((content, port, index) => content.replaceAll(String(3001 + index), String(port)), original)
+  const configFile = join(temporaryFolder(t), basename(file))
+  writeFileSync(configFile, copy.replace('127.0.0.1:8080', '127.0.0.1:0').replace('127.0.0.1:9900', '127.0.0.1:0'))
+  const evener = await serving(startFile(t, configFile))
+  const port = await evener.port('web')
+  const answers = ports.map(() => 0)
+  const get = async (uri: string, options: RequestOptions = {}) => {
+    const response = await request(t, { port }, uri, options)
+    const index = ports.indexOf(Number(/^server (\d+)/.exec(text(response))?.[1]))
+    if (index !== -1) answers[index]++
+    return response
+  }
+  return { evener, port, ports, get, count: () => answers }
+}
+
+async function startServer(t: Cleanup, script: string): Promise<number> {
+  const child = spawn(process.execPath, [script, '0'], { stdio: ['ignore', 'pipe', 'inherit'] })
+  t.after(async () => {
+    child.kill()
+    await once(child, 'exit')
+  })
+  const [line] = (await once(child.stdout, 'data')) as [Buffer]
+  return Number(/:(\d+)/.exec(line.toString())?.[1])
+}
+
+function text(response: WireResponse): string {
+  return response.body.toString()
+}
