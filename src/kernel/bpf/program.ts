@@ -8,6 +8,7 @@ const XDP_GENERIC = 2
 const XDP_NATIVE = 4
 const LOG_BYTES = 1 << 24
 const LOG_SHOWN = 4000
+const LOAD_TRIES = 20
 const SLEEPABLE = 1 << 4
 
 export type XdpMode = 'native' | 'generic'
@@ -102,7 +103,10 @@ export function loadProgram(native: NativeBpf, name: string, section: string, li
       attribute.u32(88, linked.functions.length / FUNCTION_RECORD_BYTES).u32(92, LINE_RECORD_BYTES).pointer(96, linked.lines)
       attribute.u32(104, linked.lines.length / LINE_RECORD_BYTES)
     }
-    return attribute.call(native, BPF.PROG_LOAD)
+    // A signal to this thread (the profiler, the inspector) makes the verifier give up: ask again.
+    let result = -ERRNO.EAGAIN
+    for (let tries = 0; tries < LOAD_TRIES && result === -ERRNO.EAGAIN; tries++) result = attribute.call(native, BPF.PROG_LOAD)
+    return result
   }
   const fd = attempt(undefined)
   if (fd >= 0) return new BpfProgram(native, fd, name)

@@ -2,7 +2,9 @@ import { NETLINK, FLAG, NetlinkSocket, type NativeNetlink } from './socket.ts'
 import { MessageBuilder, readAttributes } from './message.ts'
 
 const GET_LINK = 18
-const NEW_LINK_ATTRIBUTE = { ADDRESS: 1, NAME: 3, MTU: 4, LINK: 5, INFO: 18 } as const
+const NEW_LINK_ATTRIBUTE = { ADDRESS: 1, NAME: 3, MTU: 4, LINK: 5, INFO: 18, XDP: 43 } as const
+const XDP_ATTACHED = 2
+const XDP_ATTACHED_GENERIC = 2
 const INFO_KIND = 1
 const INFO_DATA = 2
 const VLAN_ID = 1
@@ -10,7 +12,8 @@ const GET_ROUTE = 26
 const NEW_NEIGHBOUR = 28
 const ROUTE_ATTRIBUTE = { DESTINATION: 1, OUTPUT: 4, GATEWAY: 5 } as const
 const NEIGHBOUR_DESTINATION = 1
-const NEIGHBOUR_STATE_NONE = 0
+const GET_NEIGHBOUR = 30
+const NEIGHBOUR_STATE = { REACHABLE: 2, NO_ARP: 0x40, PERMANENT: 0x80 } as const
 const NEIGHBOUR_FLAG_USE = 1
 const FAMILY = { 4: 2, 6: 10 } as const
 const NEW_ADDRESS = 20
@@ -24,6 +27,8 @@ export interface LinkInfo {
   readonly address: Uint8Array
   /** Of a VLAN interface: the interface below it and its tag. */
   readonly vlan: { parent: number; id: number } | undefined
+  /** Whether an XDP program is on it, and where it runs. */
+  readonly xdp: 'none' | 'native' | 'generic'
 }
 
 export interface NextHop {
@@ -63,16 +68,15 @@ export class RouteSocket {
     return { interfaceIndex: readU32(output), address: attributes.get(ROUTE_ATTRIBUTE.GATEWAY) ?? destination }
   }
 
-  /** Has the kernel find out a neighbour's MAC address, or make sure of the one it knows. Nothing is left behind. */
+  /**
+   * Has the kernel find out a neighbour's MAC address, or make sure of the one it knows. A permanent entry is left alone, for the
+   * kernel would take it back.
+   */
   useNeighbour(hop: NextHop): void {
-    const fixed = new Uint8Array(12)
-    const view = new DataView(fixed.buffer)
-    fixed[0] = hop.address.length === 4 ? FAMILY[4] : FAMILY[6]
-    view.setInt32(4, hop.interfaceIndex, true)
-    view.setUint16(8, NEIGHBOUR_STATE_NONE, true)
-    fixed[10] = NEIGHBOUR_FLAG_USE
-    const message = new MessageBuilder(NEW_NEIGHBOUR, FLAG.REQUEST | FLAG.ACK | FLAG.CREATE | FLAG.REPLACE, fixed)
-    this.#socket.tryRequest(message.bytes(NEIGHBOUR_DESTINATION, hop.address).build())
+    const answers = this.#socket.tryRequest(neighbourMessage(GET_NEIGHBOUR, FLAG.REQUEST, hop, 0))
+    const state = typeof answers === 'number' || answers.length === 0 ? 0 : answers[0][8] | (answers[0][9] << 8)
+    if ((state & (NEIGHBOUR_STATE.REACHABLE | NEIGHBOUR_STATE.NO_ARP | NEIGHBOUR_STATE.PERMANENT)) !== 0) return
+    this.#socket.tryRequest(neighbourMessage(NEW_NEIGHBOUR, FLAG.REQUEST | FLAG.ACK | FLAG.CREATE | FLAG.REPLACE, hop, NEIGHBOUR_FLAG_USE))
   }
 
   /** Adds an address to an interface; false if it was there. */
@@ -91,6 +95,14 @@ export class RouteSocket {
   close(): void {
     this.#socket.close()
   }
+}
+
+function neighbourMessage(type: number, flags: number, hop: NextHop, neighbourFlags: number): Uint8Array {
+  const fixed = new Uint8Array(12)
+  fixed[0] = hop.address.length === 4 ? FAMILY[4] : FAMILY[6]
+  new DataView(fixed.buffer).setInt32(4, hop.interfaceIndex, true)
+  fixed[10] = neighbourFlags
+  return new MessageBuilder(type, flags, fixed).bytes(NEIGHBOUR_DESTINATION, hop.address).build()
 }
 
 function addressMessage(type: number, flags: number, interfaceIndex: number, address: Uint8Array): Uint8Array {
@@ -116,8 +128,14 @@ function readLink(payload: Uint8Array): LinkInfo {
     name: name === undefined ? '' : textOf(name),
     mtu: readU32(attributes.get(NEW_LINK_ATTRIBUTE.MTU) ?? new Uint8Array(4)),
     address: attributes.get(NEW_LINK_ATTRIBUTE.ADDRESS) ?? new Uint8Array(0),
+    xdp: readXdp(attributes.get(NEW_LINK_ATTRIBUTE.XDP)),
     vlan: tag === undefined || parent === undefined ? undefined : { parent: readU32(parent), id: tag[0] | (tag[1] << 8) },
   }
+}
+
+function readXdp(nested: Uint8Array | undefined): 'none' | 'native' | 'generic' {
+  const attached = nested === undefined ? 0 : (readAttributes(nested, 0).get(XDP_ATTACHED)?.[0] ?? 0)
+  return attached === 0 ? 'none' : attached === XDP_ATTACHED_GENERIC ? 'generic' : 'native'
 }
 
 function readU32(bytes: Uint8Array): number {

@@ -1,0 +1,220 @@
+import { readFileSync } from 'node:fs'
+import { addressBytes, EvenerError } from '../core/index.ts'
+import { native } from '../kernel/index.ts'
+import { BpfObject, type LoadedObject, loadObject, possibleCpus, shapeOf, type XdpMode } from '../kernel/bpf/index.ts'
+import { type LinkInfo, RouteSocket } from '../kernel/netlink/index.ts'
+import { type AttachedInterface, attachInterface, Pins, Sysctls } from './attach.ts'
+import { mappedAddress, type PacketServer, type PacketService } from './definition.ts'
+import { type FlowInfo, FlowReader, type ServerLoad } from './flows.ts'
+import { requirePacketPlane } from './requirements.ts'
+import { ServiceTables } from './tables.ts'
+import { Vocabulary } from './vocabulary.ts'
+
+export interface PacketPlaneOptions {
+  readonly interfaces: readonly string[]
+  /** A folder of a BPF file system; undefined: nothing outlives the process. */
+  readonly pinPath?: string
+  /** Native where the driver can, else generic, unless one is demanded. */
+  readonly mode?: XdpMode
+  /** Established flows (two for each that rewrites addresses), and those that are not confirmed yet. */
+  readonly flowEntries?: number
+  readonly youngEntries?: number
+  /** Addresses that tunnelled packets come from; by default they vary within 172.16.0.0/16 and 100::/64. */
+  readonly tunnelSource4?: string
+  readonly tunnelSource6?: string
+  readonly icmpPerSecond?: number
+}
+
+export interface PacketStatus {
+  readonly interfaces: readonly { name: string; mode: XdpMode }[]
+  readonly servers: readonly ServerLoad[]
+  readonly counters: Readonly<Record<string, number>>
+}
+
+const OBJECT_PATH = new URL('../../bpf/dist/balance.bpf.o', import.meta.url)
+
+/**
+ * Ways 4, 5 and 6: loads the programs, puts them on the interfaces, and keeps their tables. The kernel forwards; this decides. If
+ * anything fails on the way, nothing stays attached.
+ */
+export class PacketPlane {
+  readonly #object: LoadedObject
+  readonly #words: Vocabulary
+  readonly #tables: ServiceTables
+  readonly #reader: FlowReader
+  readonly #interfaces: readonly AttachedInterface[]
+  readonly #pins: Pins | undefined
+  readonly #sysctls: Sysctls
+  readonly #routes: RouteSocket
+
+  private constructor(parts: {
+    object: LoadedObject
+    words: Vocabulary
+    interfaces: readonly AttachedInterface[]
+    pins: Pins | undefined
+    sysctls: Sysctls
+    routes: RouteSocket
+    tables: ServiceTables
+  }) {
+    this.#object = parts.object
+    this.#words = parts.words
+    this.#interfaces = parts.interfaces
+    this.#pins = parts.pins
+    this.#sysctls = parts.sysctls
+    this.#routes = parts.routes
+    this.#tables = parts.tables
+    this.#reader = new FlowReader(parts.object, parts.words, possibleCpus())
+  }
+
+  /**
+   * Opens the plane for these services. Throws one error that says what is missing: privileges, an interface, a kernel function.
+   * Tables are written before a program sees its first packet.
+   */
+  static open(options: PacketPlaneOptions, services: readonly PacketService[]): PacketPlane {
+    requirePacketPlane()
+    const routes = new RouteSocket(native())
+    const undo: (() => void)[] = [() => routes.close()]
+    try {
+      const targets = options.interfaces.map((name) => findInterface(routes, name))
+      const pins = options.pinPath === undefined ? undefined : new Pins(native(), options.pinPath)
+      const source = new BpfObject(readFileSync(OBJECT_PATH))
+      const object = load(source, options, pins)
+      undo.push(() => object.close())
+      const words = new Vocabulary(source)
+      writeSettings(object, words, options, routes)
+      const tables = new ServiceTables(native(), object, words)
+      tables.apply(services)
+      const sysctls = new Sysctls()
+      undo.push(() => sysctls.restore())
+      const interfaces: AttachedInterface[] = []
+      for (const target of targets) {
+        // The route lookup of a program says nothing where the interface may not forward.
+        sysctls.set(`net/ipv4/conf/${target.name}/forwarding`, '1')
+        sysctls.set(`net/ipv6/conf/${target.name}/forwarding`, '1')
+        const attached = attachInterface(native(), object.program('balance'), target, pins, options.mode)
+        interfaces.push(attached)
+        undo.push(() => {
+          pins?.removeLink(target.name)
+          attached.link.close()
+        })
+      }
+      const kept = new Set(options.interfaces)
+      for (const name of pins?.linkNames() ?? []) if (!kept.has(name)) pins?.removeLink(name)
+      const plane = new PacketPlane({ object, words, interfaces, pins, sysctls, routes, tables })
+      plane.keepNeighbours()
+      return plane
+    } catch (error) {
+      for (const step of undo.reverse()) step()
+      throw error
+    }
+  }
+
+  /** "eth0: native XDP", for the start-up message. */
+  describe(): string[] {
+    return this.#interfaces.map(({ name, mode }) => {
+      return mode === 'native' ? `${name}: native XDP` : `${name}: generic XDP (the driver has no native XDP; slower)`
+    })
+  }
+
+  apply(services: readonly PacketService[]): void {
+    this.#tables.apply(services)
+    this.keepNeighbours()
+  }
+
+  /** Weight, health or drain of one server, at once. */
+  updateServer(service: string, server: PacketServer): void {
+    this.#tables.update(service, server)
+  }
+
+  /** Has the kernel know the MAC addresses of the servers' next hops. To be called every few seconds. */
+  keepNeighbours(): void {
+    for (const { server } of this.#tables.slots()) {
+      const hop = this.#routes.nextHop(addressBytes(server.address))
+      if (hop !== undefined) this.#routes.useNeighbour(hop)
+    }
+  }
+
+  /** Forgets flows whose time is over; counts those that remain. To be called every few seconds. */
+  age(): { visited: number; removed: number; kept: number } {
+    const { ageing } = this.#words
+    const argument = new Uint8Array(ageing.size)
+    this.#object.program('age_flows').runSyscall(argument)
+    this.#tables.releaseSlots((slot) => {
+      const { active, inactive, young } = this.#reader.load(slot)
+      return active + inactive + young === 0
+    })
+    return {
+      visited: ageing.read(argument, 0, 'visited'),
+      removed: ageing.read(argument, 0, 'removed'),
+      kept: ageing.read(argument, 0, 'kept'),
+    }
+  }
+
+  flows(limit = 1000): FlowInfo[] {
+    return this.#reader.list((slot) => this.#tables.describeSlot(slot), limit)
+  }
+
+  status(): PacketStatus {
+    return {
+      interfaces: this.#interfaces.map(({ name, mode }) => ({ name, mode })),
+      servers: this.#tables.slots().map(({ service, server, slot }) => ({ service, server: server.name, ...this.#reader.load(slot) })),
+      counters: this.#reader.counters(),
+    }
+  }
+
+  /** Runs the program over one packet without an interface: for tests, benchmarks and `explain`. */
+  run(packet: Uint8Array, options: { repeat?: number; interfaceIndex?: number } = {}): { verdict: number; bytes: Uint8Array; duration: number } {
+    return this.#object.program('balance').runPacket(packet, options)
+  }
+
+  /** The kernel's tables, for tests and benchmarks. */
+  get object(): LoadedObject {
+    return this.#object
+  }
+
+  /** Gives descriptors back. With pins and `keep`, the kernel goes on forwarding; else programs come off and settings are as before. */
+  close(options: { keep: boolean } = { keep: false }): void {
+    const isKept = options.keep && this.#pins !== undefined
+    if (!isKept) this.#pins?.removeAll()
+    for (const { link } of this.#interfaces) link.close()
+    if (!isKept) this.#sysctls.restore()
+    this.#object.close()
+    this.#routes.close()
+  }
+}
+
+function findInterface(routes: RouteSocket, name: string): LinkInfo {
+  const link = routes.link(name)
+  if (link !== undefined) return link
+  const known = routes.links().map((each) => each.name)
+  throw new EvenerError('PACKET_INTERFACE_UNKNOWN', `there is no interface "${name}"; there are ${known.join(', ')}`)
+}
+
+function load(source: BpfObject, options: PacketPlaneOptions, pins: Pins | undefined): LoadedObject {
+  const sizes: Record<string, number> = {}
+  if (options.flowEntries !== undefined) sizes.flows = options.flowEntries
+  if (options.youngEntries !== undefined) sizes.young = options.youngEntries
+  const shape = (name: string) => {
+    const definition = source.maps.find((map) => map.name === name)
+    if (definition === undefined) throw new EvenerError('BPF_OBJECT_INVALID', `the BPF object has no map ${name}`)
+    return shapeOf(definition, sizes)
+  }
+  const existing = pins?.openMaps(source, shape)
+  const object = loadObject(native(), source, { sizes, existing })
+  if (pins !== undefined && existing?.size === 0) pins.pinMaps(object.maps)
+  return object
+}
+
+function writeSettings(object: LoadedObject, words: Vocabulary, options: PacketPlaneOptions, routes: RouteSocket): void {
+  const value = words.settings.encode({
+    tunnel_source4: options.tunnelSource4 === undefined ? new Uint8Array(16) : mappedAddress(options.tunnelSource4),
+    tunnel_source6: options.tunnelSource6 === undefined ? new Uint8Array(16) : mappedAddress(options.tunnelSource6),
+    icmp_per_second: options.icmpPerSecond ?? 100,
+  })
+  object.map('settings').setAt(0, value)
+  for (const link of routes.links()) {
+    if (link.vlan === undefined) continue
+    const key = new Uint8Array(Uint32Array.of(link.index).buffer)
+    object.map('links').set(key, words.link.encode({ parent: link.vlan.parent, vlan: link.vlan.id }))
+  }
+}
