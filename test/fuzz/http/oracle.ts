@@ -35,7 +35,9 @@ export async function requestsSeenByNode(input: Uint8Array): Promise<{ messages:
       response.end()
     }
     const take = (request: http.IncomingMessage, response: http.ServerResponse): void => {
-      reading = reading.then(() => (request.url === SENTINEL ? finish('') : read(request, response)))
+      reading = reading
+        .then(() => (request.url === SENTINEL ? finish('') : read(request, response)))
+        .catch((cause) => finish(String(cause)))
     }
     server.on('request', take)
     server.on('checkContinue', take)
