@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict'
+import { spawnSync } from 'node:child_process'
 import { it } from 'node:test'
+import { fileURLToPath } from 'node:url'
 import { createEngine, Timer } from '../../src/engine/index.ts'
 import { type Backend, engineFor, LOOPBACK } from '../support/engine.ts'
 import { engineThread } from '../support/engine-thread.ts'
@@ -63,6 +65,13 @@ export function shutdown(backend: Backend): void {
     test.engine.defer(() => runs++)
     await new Promise((resolve) => setTimeout(resolve, 40))
     assert.equal(runs, before)
+  })
+
+  it('a started engine keeps the process alive, and a closed one does not', () => {
+    const script = fileURLToPath(new URL('../support/lone-engine.ts', import.meta.url))
+    const { status, stdout, stderr } = spawnSync(process.execPath, [script, backend.kind], { encoding: 'utf8' })
+    assert.equal(stdout, 'alive\n', stderr)
+    assert.equal(status, 0)
   })
 
   it('an address can be listened on again after close()', async (t) => {

@@ -14,6 +14,8 @@ export interface Turned {
 
 /** While connections wait for a block, blocks that come back outside of an event are noticed this late. */
 const STARVED_CHECK_MS = 16
+/** The longest delay that Node knows, 25 days: a timer to exist, not to ring. */
+const LONGEST_MS = 2 ** 31 - 1
 
 /**
  * Turns over libuv's loop. A turn is one event of Node's:
@@ -40,6 +42,7 @@ export class Loop implements Clock {
   #starved: Turned[] = []
   #isTurnDue = false
   #starvedCheck: NodeJS.Timeout | null = null
+  #keepAlive: NodeJS.Timeout | null = null
   #alarm: NodeJS.Timeout | null = null
   #alarmAtMs = Infinity
   #isAlarmStale = false
@@ -67,14 +70,16 @@ export class Loop implements Clock {
     return this.#clock.wallClock()
   }
 
-  /** From now on timers fire. */
+  /** From now on timers fire, and the thread lives on until stop(). */
   start(): void {
     this.#isStarted = true
+    this.#keepAlive = setInterval(() => {}, LONGEST_MS)
     this.#setAlarm()
   }
 
   stop(): void {
     this.#isStopped = true
+    if (this.#keepAlive !== null) clearInterval(this.#keepAlive)
     if (this.#alarm !== null) clearTimeout(this.#alarm)
     if (this.#starvedCheck !== null) clearTimeout(this.#starvedCheck)
   }
