@@ -6,17 +6,7 @@ import type { HeaderEditPlan, HeaderLine } from './config.ts'
 export const FIELD_DROPPED = 255
 
 /** Fields that frame the message or belong to one connection: the proxy alone decides about them. */
-const FRAMING = [
-  'connection',
-  'content-length',
-  'http2-settings',
-  'keep-alive',
-  'proxy-connection',
-  'te',
-  'trailer',
-  'transfer-encoding',
-  'upgrade',
-]
+const FRAMING = ['connection', 'content-length', 'keep-alive', 'proxy-connection', 'te', 'trailer', 'transfer-encoding', 'upgrade']
 
 const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/
 
