@@ -104,7 +104,7 @@ export function buildIp(options: FrameOptions, body = buildTransport(options), p
     extensions.forEach((_, index) => {
       header[40 + index * 8] = extensions[index + 1] ?? protocol
     })
-    return Buffer.concat([header, body])
+    return new Uint8Array(Buffer.concat([header, body]))
   }
   const header = new Uint8Array(20 + (options.options ?? 0)).fill(1, 20)
   const view = new DataView(header.buffer)
@@ -120,7 +120,7 @@ export function buildIp(options: FrameOptions, body = buildTransport(options), p
   header.set(source, 12)
   header.set(destination, 16)
   view.setUint16(10, checksum(header))
-  return Buffer.concat([header, body])
+  return new Uint8Array(Buffer.concat([header, body]))
 }
 
 export function buildFrame(options: FrameOptions, ip = buildIp(options)): Uint8Array {
