@@ -29,6 +29,11 @@ export class Blocks {
     this.#freeCount = this.count
   }
 
+  /** Whether less than half of the blocks are free. */
+  get isScarce(): boolean {
+    return this.#freeCount < this.count >>> 1
+  }
+
   get free(): number {
     return this.#freeCount
   }

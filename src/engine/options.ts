@@ -9,6 +9,8 @@ export interface EngineOptions {
   readonly maxConnections: number
   /** A connection is congested above the high-water mark, and drained() is called at the low-water mark. Bytes. */
   readonly highWaterBytes: number
+  /** The high-water mark while less than half of the arena's blocks are free, so that slow peers cannot take all of it. Bytes. */
+  readonly scarceHighWaterBytes: number
   readonly lowWaterBytes: number
 }
 
@@ -17,6 +19,13 @@ export const DEFAULT_ENGINE_OPTIONS: EngineOptions = {
   blockCount: 16384,
   receiveBlocks: 512,
   maxConnections: 262_144,
-  highWaterBytes: 512 * 1024,
+  // Pausing and resuming a receive costs more than it saves below this: 1 MiB responses cost 1.5 times as much at 512 KiB.
+  highWaterBytes: 2 * 1024 * 1024,
+  scarceHighWaterBytes: 256 * 1024,
   lowWaterBytes: 128 * 1024,
+}
+
+/** The high-water mark in force. */
+export function highWaterBytes(options: EngineOptions, isScarce: boolean): number {
+  return isScarce && options.scarceHighWaterBytes < options.highWaterBytes ? options.scarceHighWaterBytes : options.highWaterBytes
 }

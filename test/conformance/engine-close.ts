@@ -214,7 +214,7 @@ export function closing(backend: Backend): void {
         const server = await witnessServer(t, LOOPBACK, ({ socket }) => socket.end('welcome'))
         const client = test.connect(server.address, {
           // Overridden when `event` is opened.
-          opened: (connection) => event === 'drained' && test.write(connection, Buffer.alloc(600_000)),
+          opened: (connection) => event === 'drained' && test.write(connection, Buffer.alloc(4 * MEGABYTE)),
           [event]: (connection: Connection) => connection[act](),
         })
         ;(await server.connection(0)).read(() => {})

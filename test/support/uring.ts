@@ -17,6 +17,7 @@ export const SMALL: EngineOptions = {
   receiveBlocks: 16,
   maxConnections: 1024,
   highWaterBytes: 64 * 1024,
+  scarceHighWaterBytes: 64 * 1024,
   lowWaterBytes: 16 * 1024,
 }
 

@@ -2,6 +2,7 @@ import type { Socket } from 'node:net'
 import type { SocketAddress } from '../../core/index.ts'
 import type { CloseReason, Connection, ConnectionHandler } from '../connection.ts'
 import { closeReason } from '../failures.ts'
+import { highWaterBytes } from '../options.ts'
 import { Timer } from '../timers.ts'
 import { anyAddress, ownAddress } from './address.ts'
 import type { PortableEngine } from './engine.ts'
@@ -313,7 +314,8 @@ export class PortableConnection implements Connection, Turned {
   }
 
   #queued(): void {
-    if (this.#queue.bytes > this.#engine.options.highWaterBytes) this.isCongested = true
+    const { blocks, options } = this.#engine
+    if (this.#queue.bytes > highWaterBytes(options, blocks.isScarce)) this.isCongested = true
     this.#touch()
   }
 

@@ -2,6 +2,7 @@ import type { SocketAddress } from '../../core/index.ts'
 import { errnoName, localAddress, native, peerAddress, shutdownWrite } from '../../kernel/index.ts'
 import type { CloseReason, Connection, ConnectionHandler } from '../connection.ts'
 import { closeReason } from '../failures.ts'
+import { highWaterBytes } from '../options.ts'
 import type { Timer } from '../timers.ts'
 import type { Loop } from './loop.ts'
 import { CQE_BUFFER, CQE_BUFFER_SHIFT, ERRNO, KIND } from './operations.ts'
@@ -271,7 +272,8 @@ export class RingConnection implements Connection {
   }
 
   #queued(hasRoom: boolean): void {
-    if (this.#queue.bytes > this.#loop.options.highWaterBytes) this.isCongested = true
+    const { blocks, options } = this.#loop
+    if (this.#queue.bytes > highWaterBytes(options, blocks.isScarce)) this.isCongested = true
     if (hasRoom) this.#touch()
     else this.#die('overload')
   }

@@ -20,6 +20,16 @@ describe('the blocks of the arena', () => {
     assert.equal(arena.take(), -1)
   })
 
+  it('is scarce while less than half of the blocks are free', () => {
+    const arena = blocks(4)
+    const taken = [arena.take(), arena.take()]
+    assert.equal(arena.isScarce, false)
+    taken.push(arena.take())
+    assert.equal(arena.isScarce, true)
+    arena.release(taken[2])
+    assert.equal(arena.isScarce, false)
+  })
+
   it('frees a block when the last hold is released, by any offset inside it', () => {
     const arena = blocks(2)
     const offset = arena.take()
