@@ -51,7 +51,7 @@ test('failover: the spare server takes over when both others fail their checks, 
   await Promise.all([evener.printed(/app\/a is down/), evener.printed(/app\/b is down/)])
   assert.match(text(await get('/')), new RegExp(`^server ${ports[2]},`))
   await fail(ports[0], 'heal')
-  await evener.printed(/app\/a is down[^]*app\/a is up/)
+  await evener.printed(/app\/a is down[\s\S]*app\/a is up/)
   assert.match(text(await get('/')), new RegExp(`^server ${ports[0]},`))
 })
 

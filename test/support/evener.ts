@@ -11,6 +11,8 @@ export interface StartOptions {
   /** The engine of the configuration where that names none; EVENER_TEST_ENGINE else. */
   readonly engine?: 'uring' | 'portable' | 'auto'
   readonly env?: Readonly<Record<string, string>>
+  /** Another bin/evener.js than the checkout's. */
+  readonly binary?: string
 }
 
 /** The product as a process, started with `evener run`, asked through its admin endpoint. */
@@ -143,7 +145,7 @@ export function start(t: Cleanup, config: object, options: StartOptions = {}): E
 
 /** Starts the product with a configuration file as it is. */
 export function startFile(t: Cleanup, configFile: string, options: StartOptions = {}): Evener {
-  const child = spawn(process.execPath, [BINARY, 'run', '-c', configFile], {
+  const child = spawn(process.execPath, [options.binary ?? BINARY, 'run', '-c', configFile], {
     stdio: ['ignore', 'pipe', 'pipe'],
     env: { ...process.env, ...options.env, NODE_OPTIONS: '' },
   })

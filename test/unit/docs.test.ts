@@ -1,0 +1,44 @@
+import assert from 'node:assert/strict'
+import { spawnSync } from 'node:child_process'
+import { existsSync, globSync, readFileSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { test } from 'node:test'
+import { formatDiagnostics, loadConfig } from '../../src/config/index.ts'
+import { temporaryFolder } from '../support/cleanup.ts'
+
+const root = join(import.meta.dirname, '../..')
+const pages = globSync(['*.md', 'docs/**/*.md', 'examples/**/*.md'], { cwd: root }).sort()
+
+test('links between the pages lead somewhere', () => {
+  const broken: string[] = []
+  for (const page of pages) {
+    for (const [, target] of read(page).matchAll(/\]\(([^)#\s]+)(?:#[^)]*)?\)/g)) {
+      if (!/^[a-z]+:/.test(target) && !existsSync(join(root, dirname(page), target))) broken.push(`${page}: ${target}`)
+    }
+  }
+  assert.deepEqual(broken, [])
+})
+
+for (const page of pages) {
+  const configs = [...read(page).matchAll(/^```ya?ml\n([\s\S]*?)^```$/gm)]
+    .map(([, text]) => text)
+    .filter((text) => /^listeners:/m.test(text))
+  if (configs.length === 0) continue
+  test(`the configurations in ${page} are valid`, async (t) => {
+    const file = join(temporaryFolder(t), 'evener.yaml')
+    for (const text of configs) {
+      writeFileSync(file, text)
+      const { plan, diagnostics } = await loadConfig(file, { env: {} })
+      assert.ok(plan !== undefined, formatDiagnostics(diagnostics, { color: false }))
+    }
+  })
+}
+
+test('the measured table of README.md is that of the newest committed result', () => {
+  const check = spawnSync(process.execPath, [join(root, 'bench/readme.ts'), '--check'], { encoding: 'utf8' })
+  assert.equal(check.status, 0, check.stderr)
+})
+
+function read(page: string): string {
+  return readFileSync(join(root, page), 'utf8')
+}
