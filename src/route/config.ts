@@ -1,7 +1,5 @@
 import type { Cidr } from '../core/index.ts'
 
-export { checkRoute, type RouteProblem } from './check.ts'
-
 /** A route without what the proxy does with it: what it matches, what it answers, what it changes. First match wins. */
 export interface RoutePlan {
   /** Place in the configuration, "listeners.web.http.routes[2]"; also the route's name in logs and metrics. */
