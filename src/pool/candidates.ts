@@ -3,10 +3,12 @@ import { mix } from './hash.ts'
 import { POOL, SERVER } from './layout.ts'
 import { cursorOf } from './table.ts'
 
-/** Where a tier's servers are: arrays by index in the pool. */
+/** The servers of a pool: arrays by index. */
 export interface CandidateServers {
   readonly names: readonly string[]
   readonly slots: readonly number[]
+  /** Whether configured weights count; else all are alike, apart from slow starts and agents. */
+  readonly weighted: boolean
 }
 
 /**
@@ -24,6 +26,7 @@ export class Candidates {
   readonly slots: readonly number[]
   /** Servers in the pool. */
   readonly servers: number
+  readonly #weighted: boolean
   readonly #cursor: number
 
   count = 0
@@ -57,6 +60,7 @@ export class Candidates {
     this.names = servers.names
     this.slots = servers.slots
     this.servers = count
+    this.#weighted = servers.weighted
     this.#cursor = cursorOf(poolRow, tier)
     this.indexes = new Int32Array(count)
     this.rows = new Int32Array(count)
@@ -76,7 +80,8 @@ export class Candidates {
     this.membership = 0
   }
 
-  addMember(index: number, baseWeight: number): void {
+  addMember(index: number, ownWeight: number): void {
+    const baseWeight = this.#weighted ? ownWeight : 1
     this.members[this.memberCount] = index
     this.memberWeights[this.memberCount] = baseWeight
     this.memberCount++
@@ -93,7 +98,7 @@ export class Candidates {
     this.rows[position] = row
     this.shares[index] = Math.ceil(share / 1000)
     this.ownWeights[position] = weight
-    this.weights[position] = Math.max(1, weight * share)
+    this.weights[position] = Math.max(1, (this.#weighted ? weight : 1) * share)
     this.limits[position] = Atomics.load(words, row + SERVER.MAX_ACTIVE)
   }
 

@@ -25,6 +25,33 @@ export interface PoolDefinition {
   readonly maxConnections: number
   /** The next group of priorities joins while fewer than this many servers of those before are available. At least 1. */
   readonly minAvailable: number
+  /** Below this share of usable servers, in percent, health and ejections are ignored and all ready servers used. 0: never. */
+  readonly panicPercent?: number
+  /** How long a server that comes up takes to get its full weight; 0 for at once. */
+  readonly slowStartMs?: number
+  readonly outliers?: OutlierDefinition | undefined
+}
+
+/** What takes a server out by the answers that clients get. A threshold of 0 is off. */
+export interface OutlierDefinition {
+  /** Failures in a row of any kind: no connection, no or a broken response, a time-out, a status of 500 or above. */
+  readonly consecutiveFailures: number
+  /** The same without statuses other than 502, 503 and 504. */
+  readonly consecutiveGatewayErrors: number
+  /** Time over which the two below are judged. */
+  readonly intervalMs: number
+  /** Servers with fewer requests in an interval are not judged by rate or time. */
+  readonly minRequests: number
+  /** Out goes whose success rate is this many standard deviations below the mean of at least three servers. */
+  readonly successRateDeviations: number
+  /** Out goes whose mean response time is this many times the median of at least three servers, and above slowMinMs. */
+  readonly slowFactor: number
+  readonly slowMinMs: number
+  /** The first ejection lasts so long, the next twice, and so on up to maxEjectionMs. */
+  readonly ejectionMs: number
+  readonly maxEjectionMs: number
+  /** No more than this share of the pool's servers is out at a time, rounded down. */
+  readonly maxEjectedPercent: number
 }
 
 export interface AlgorithmDefinition {

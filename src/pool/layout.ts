@@ -84,6 +84,14 @@ export const SERVER = {
   AVERAGE: 22,
   // outliers
   FAILURES_IN_A_ROW: 32,
+  GATEWAY_ERRORS_IN_A_ROW: 33,
+  /** Ejections, less one for each quiet interval since: the next one lasts so many times as long. */
+  EJECTIONS: 34,
+  /** EJECTION.* of the last ejection, and the low 32 bits of its milliseconds. */
+  EJECTED_FOR: 35,
+  EJECTED_AT: 36,
+  /** 1 where the server joined a pool that was running already. */
+  JOINED: 37,
 } as const
 export const SERVER_WORDS = 64
 
@@ -100,6 +108,8 @@ export const LEDGER = {
   CONNECT_FAILURES: 7,
   TIMEOUTS: 8,
   LATENCY_SUM_MS: 9,
+  /** Responses that LATENCY_SUM_MS is the sum of. */
+  RESPONSES: 10,
 } as const
 export const LEDGER_DOUBLES = 16
 

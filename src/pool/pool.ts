@@ -1,6 +1,7 @@
 import { peakDecayMs } from './algorithm/registry.ts'
 import type { PickContext } from './context.ts'
 import type { PoolDefinition } from './definition.ts'
+import { Ejector } from './ejector.ts'
 import { LEDGER, POOL, SERVER } from './layout.ts'
 import { Server } from './server.ts'
 import type { PoolSlots } from './slots.ts'
@@ -38,6 +39,7 @@ export class Pool {
   readonly #ledgerRows: Int32Array
   /** Milliseconds; 0 where no algorithm asks for the peak. */
   readonly #peakDecayMs: number
+  readonly #ejector: Ejector | null
   #epoch = -1
 
   constructor(definition: PoolDefinition, assigned: PoolSlots, table: PoolTable, worker: number) {
@@ -49,6 +51,7 @@ export class Pool {
     this.#rows = Int32Array.from(assigned.slots, (slot) => table.serverRow(slot))
     this.#ledgerRows = Int32Array.from(assigned.slots, (slot) => table.ledgerRow(worker, slot))
     this.#tiers = new Tiers(definition, table, assigned)
+    this.#ejector = definition.outliers === undefined ? null : new Ejector(table, this.#rows, definition.outliers)
     this.#peakDecayMs = peakDecayMs(definition.algorithm)
   }
 
@@ -103,6 +106,7 @@ export class Pool {
     if (outcome === OUTCOME.CONNECT_TIMEOUT || outcome === OUTCOME.RESPONSE_TIMEOUT) this.#ledgers[ledger + LEDGER.TIMEOUTS]++
     if (outcome === OUTCOME.CONNECT_FAILURE || outcome === OUTCOME.CONNECT_TIMEOUT) this.#ledgers[ledger + LEDGER.CONNECT_FAILURES]++
     if (latencyMs >= 0) this.#reportLatency(index, latencyMs, nowMs)
+    this.#ejector?.record(this.#rows[index], outcome, nowMs)
   }
 
   connectionOpened(index: number): void {
@@ -169,6 +173,7 @@ export class Pool {
     const words = this.#words
     const row = this.#rows[index]
     this.#ledgers[this.#ledgerRows[index] + LEDGER.LATENCY_SUM_MS] += latencyMs
+    this.#ledgers[this.#ledgerRows[index] + LEDGER.RESPONSES]++
     const sample = Math.max(1, Math.min(latencyMs * 1000, MAX_LATENCY_US)) | 0
     const average = Atomics.load(words, row + SERVER.LATENCY)
     const next = average === 0 ? sample : average + ((sample - average) >> LATENCY_SHIFT)

@@ -28,8 +28,3 @@ export class SeededRandom implements Random {
     return result >>> 0
   }
 }
-
-/** A whole number from 0 to `bound` - 1, without the bias of a modulo beyond 2^-20 for bounds up to 4096. */
-export function below(random: Random, bound: number): number {
-  return Math.floor((random.next() * bound) / 2 ** 32)
-}

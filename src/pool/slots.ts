@@ -31,6 +31,16 @@ interface Entry {
   shared: SharedArrayBuffer | null
 }
 
+/** Of one pool for one plan. */
+interface Preparation {
+  /** Number of the pool's row. */
+  readonly pool: number
+  /** The pool is in the plan in force. */
+  readonly isRunning: boolean
+  readonly generation: number
+  readonly nowMs: number
+}
+
 /**
  * Gives out slots, in the control thread. A server that stays over a reload (same pool, name and address) keeps its
  * slot and so its state and counts.
@@ -130,13 +140,15 @@ export class SlotAllocator {
     }
     if (pool.droppedIn !== 0) pool.droppedIn = generation
     const row = pool.number
-    const slots = definition.servers.map((server) => this.#prepareServer(definition, server, row, generation, nowMs))
+    const isRunning = pool.droppedIn === 0
+    const slots = definition.servers.map((server) => this.#prepareServer(definition, server, { pool: row, isRunning, generation, nowMs }))
     const bytes = sharedBytes(definition.algorithm)
     if ((pool.shared?.byteLength ?? 0) !== bytes) pool.shared = bytes === 0 ? null : new SharedArrayBuffer(bytes)
     return { pool: definition.name, row, slots, shared: pool.shared }
   }
 
-  #prepareServer(definition: PoolDefinition, server: ServerDefinition, pool: number, generation: number, nowMs: number): number {
+  #prepareServer(definition: PoolDefinition, server: ServerDefinition, preparation: Preparation): number {
+    const { pool, isRunning, generation, nowMs } = preparation
     const key = keyOf(definition, server)
     let entry = this.#servers.get(key)
     if (entry === undefined) {
@@ -145,6 +157,7 @@ export class SlotAllocator {
       this.#clearServer(entry.number, pool)
     }
     if (entry.droppedIn === 0) return entry.number
+    Atomics.store(this.#table.words, this.#table.serverRow(entry.number) + SERVER.JOINED, isRunning ? 1 : 0)
     // New, or back after a time in which nobody checked it.
     entry.droppedIn = generation
     entry.configured = null

@@ -28,6 +28,8 @@ export interface ServerTotals {
   connectFailures: number
   timeouts: number
   latencySumMs: number
+  /** Responses that latencySumMs is the sum of. */
+  responses: number
 }
 
 /**
@@ -138,6 +140,16 @@ export class PoolTable {
     return Atomics.load(this.words, this.serverRow(slot) + SERVER.LATENCY) / 1000
   }
 
+  /** Taken out as an outlier, for some time. */
+  isEjected(slot: number): boolean {
+    return Atomics.load(this.words, this.serverRow(slot) + SERVER.EJECTED) === 1
+  }
+
+  /** Too few of the pool's servers are usable, so all of them are used. */
+  isPanicking(pool: number): boolean {
+    return Atomics.load(this.words, this.poolRow(pool) + POOL.PANIC) === 1
+  }
+
   /** Milliseconds since the epoch of the last change of health or admin; 0 if there was none. */
   changedAt(slot: number): number {
     const at = this.serverRow(slot) + SERVER.CHANGED
@@ -196,6 +208,7 @@ export class PoolTable {
       connectFailures: sum(LEDGER.CONNECT_FAILURES),
       timeouts: sum(LEDGER.TIMEOUTS),
       latencySumMs: sum(LEDGER.LATENCY_SUM_MS),
+      responses: sum(LEDGER.RESPONSES),
     }
   }
 

@@ -1,8 +1,8 @@
 import type { Algorithm } from './algorithm/algorithm.ts'
-import { algorithmMaker } from './algorithm/registry.ts'
+import { isWeighted, makeAlgorithm } from './algorithm/registry.ts'
 import { Candidates } from './candidates.ts'
 import type { PoolDefinition } from './definition.ts'
-import { SERVER } from './layout.ts'
+import { POOL, SERVER } from './layout.ts'
 import type { PoolSlots } from './slots.ts'
 import { ADMIN, HEALTH } from './state.ts'
 import type { PoolTable } from './table.ts'
@@ -31,26 +31,32 @@ export class Tiers {
   readonly #order: Int32Array
   readonly #priorities: Int32Array
   readonly #minAvailable: number
+  readonly #poolRow: number
+  readonly #panicPercent: number
+  #isPanicking = false
 
   constructor(definition: PoolDefinition, table: PoolTable, assigned: PoolSlots) {
     const servers = definition.servers
     this.#words = table.words
     this.#rows = Int32Array.from(assigned.slots, (slot) => table.serverRow(slot))
+    this.#poolRow = table.poolRow(assigned.row)
+    this.#panicPercent = definition.panicPercent ?? 0
     this.#minAvailable = definition.minAvailable
     this.#priorities = Int32Array.from(servers, (server) => server.priority)
     this.#order = Int32Array.from(servers.keys()).sort((a, b) => servers[a].priority - servers[b].priority || a - b)
     const groups = new Set(this.#priorities).size
-    const poolRow = table.poolRow(assigned.row)
-    const named = { names: servers.map((server) => server.name), slots: assigned.slots }
-    const makeAlgorithm = algorithmMaker(definition.algorithm, { pool: definition.name, shared: assigned.shared })
+    const weighted = isWeighted(definition.algorithm)
+    const candidateServers = { names: servers.map((server) => server.name), slots: assigned.slots, weighted }
+    const setting = { pool: definition.name, shared: assigned.shared }
     this.tiers = Array.from({ length: groups }, (_, tier) => ({
-      candidates: new Candidates(table.words, poolRow, tier, named),
-      algorithm: makeAlgorithm(),
+      candidates: new Candidates(table.words, this.#poolRow, tier, candidateServers),
+      algorithm: makeAlgorithm(definition.algorithm, setting),
     }))
   }
 
   /** Reads all states again. O(n) and what the algorithm needs to build its tables. */
   rebuild(): void {
+    this.#judgePanic()
     let tier = 0
     let from = 0
     while (from < this.#order.length) {
@@ -101,14 +107,38 @@ export class Tiers {
     return false
   }
 
+  /** In panic every server that the operator lets take requests is used, because what is left would drown. */
+  #judgePanic(): void {
+    if (this.#panicPercent === 0) return
+    let ready = 0
+    let sound = 0
+    for (const row of this.#rows) {
+      if (!this.#isReady(row)) continue
+      ready++
+      if (this.#isSound(row)) sound++
+    }
+    this.#isPanicking = sound * 100 < this.#panicPercent * ready
+    Atomics.store(this.#words, this.#poolRow + POOL.PANIC, this.#isPanicking ? 1 : 0)
+  }
+
   /** Available but for being full. */
   #isEligible(index: number): boolean {
     const row = this.#rows[index]
+    return this.#isReady(row) && (this.#isPanicking || this.#isSound(row))
+  }
+
+  /** The operator and the server's own agent let it take requests. */
+  #isReady(row: number): boolean {
+    const words = this.#words
     return (
-      Atomics.load(this.#words, row + SERVER.HEALTH) !== HEALTH.DOWN &&
-      Atomics.load(this.#words, row + SERVER.ADMIN) === ADMIN.READY &&
-      Atomics.load(this.#words, row + SERVER.WEIGHT) > 0 &&
-      Atomics.load(this.#words, row + SERVER.SHARE) > 0
+      Atomics.load(words, row + SERVER.ADMIN) === ADMIN.READY &&
+      Atomics.load(words, row + SERVER.WEIGHT) > 0 &&
+      Atomics.load(words, row + SERVER.SHARE) > 0
     )
+  }
+
+  /** Neither checks nor clients' answers speak against it. */
+  #isSound(row: number): boolean {
+    return Atomics.load(this.#words, row + SERVER.HEALTH) !== HEALTH.DOWN && Atomics.load(this.#words, row + SERVER.EJECTED) === 0
   }
 }

@@ -1,27 +1,19 @@
 import type { Candidates } from '../candidates.ts'
 import type { PickContext } from '../context.ts'
 import { mix } from '../hash.ts'
-import type { HashKey } from '../hash-key.ts'
 import { NO_POSITION } from './algorithm.ts'
 import { Keyed, MAX_PROBES } from './keyed.ts'
 import { WeightedTurn } from './turn.ts'
 
 /**
- * The plain hash of a key over the servers, by weight unless that is off. The keys of a server that is down spread over all
+ * The plain hash of a key over the servers, by weight. The keys of a server that is down spread over all
  * others and return with it; a server that is added moves most keys (ring and maglev do not). pick() is O(log n), no table.
  */
 export class PlainHash extends Keyed {
-  readonly #weighted: boolean
   readonly #shares = new WeightedTurn()
 
-  constructor(key: HashKey, weighted: boolean) {
-    super(key)
-    this.#weighted = weighted
-  }
-
   protected build(candidates: Candidates): void {
-    const weights = this.#weighted ? candidates.memberWeights : new Int32Array(candidates.memberCount).fill(1)
-    this.#shares.rebuild(weights, candidates.memberCount)
+    this.#shares.rebuild(candidates.memberWeights, candidates.memberCount)
   }
 
   protected probe(candidates: Candidates, context: PickContext, hash: number): number {

@@ -3,8 +3,8 @@ import { NO_KEY, type PickContext } from '../context.ts'
 import { mix } from '../hash.ts'
 import type { HashKey } from '../hash-key.ts'
 import { type Algorithm, NO_POSITION, nextFree } from './algorithm.ts'
+import { pickInTurn } from './round-robin.ts'
 import { WeightedTurn } from './turn.ts'
-import { pickInTurn } from './weighted-round-robin.ts'
 
 /** Places that a key tries before it goes through all servers in order. */
 export const MAX_PROBES = 128

@@ -15,7 +15,7 @@ export class Fastest extends LeastCost {
   readonly #decayMs: number
 
   constructor(decayMs: number) {
-    super(true)
+    super()
     this.#decayMs = decayMs
   }
 

@@ -2,23 +2,8 @@ import type { Candidates } from '../candidates.ts'
 import { SERVER } from '../layout.ts'
 import { LeastCost } from './least-cost.ts'
 
-/** The fewest active requests. */
-export class LeastConnections extends LeastCost {
-  constructor() {
-    super(false)
-  }
-
-  cost(candidates: Candidates, position: number): number {
-    return candidates.active(position)
-  }
-}
-
 /** The fewest active requests for the weight. */
-export class WeightedLeastConnections extends LeastCost {
-  constructor() {
-    super(true)
-  }
-
+export class LeastConnections extends LeastCost {
   cost(candidates: Candidates, position: number): number {
     return candidates.active(position) / candidates.weights[position]
   }
@@ -26,10 +11,6 @@ export class WeightedLeastConnections extends LeastCost {
 
 /** The fewest active requests for the weight once this one is added: a heavy server gets the first requests of an idle pool. */
 export class ShortestExpectedDelay extends LeastCost {
-  constructor() {
-    super(true)
-  }
-
   cost(candidates: Candidates, position: number): number {
     return (candidates.active(position) + 1) / candidates.weights[position]
   }
@@ -37,10 +18,6 @@ export class ShortestExpectedDelay extends LeastCost {
 
 /** An idle server whatever its weight; when there is none, the shortest expected delay. */
 export class NeverQueue extends LeastCost {
-  constructor() {
-    super(true)
-  }
-
   cost(candidates: Candidates, position: number): number {
     const active = candidates.active(position)
     return active === 0 ? 0 : (active + 1) / candidates.weights[position]
@@ -49,10 +26,6 @@ export class NeverQueue extends LeastCost {
 
 /** The fewest entries in the persistence table for the weight; among equals the fewest active requests. */
 export class LeastSessions extends LeastCost {
-  constructor() {
-    super(true)
-  }
-
   cost(candidates: Candidates, position: number): number {
     const sessions = Atomics.load(candidates.words, candidates.rows[position] + SERVER.SESSIONS)
     return (sessions * 2 ** 20 + candidates.active(position)) / candidates.weights[position]

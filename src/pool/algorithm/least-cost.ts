@@ -10,20 +10,15 @@ import { WeightedTurn } from './turn.ts'
 export const WINDOW = 64
 
 /**
- * The free server of the least cost: of all up to WINDOW servers, else of the WINDOW whose turn it is. The scan starts at the server whose turn it is, by weight where `weighted`, so that equals
- * take turns and an idle pool is shared by weight. A cost of 0 ends it. pick() is O(WINDOW) while
- * some of them are free.
+ * The free server of the least cost: of all up to WINDOW servers, of more the least of the WINDOW that follow the one whose turn it
+ * is. Equals therefore take turns, by weight, and an idle pool is shared by weight. A cost of 0 ends the scan. pick() is O(WINDOW)
+ * while some of them are free.
  */
 export abstract class LeastCost implements Algorithm {
   readonly #turn = new WeightedTurn()
-  readonly #weighted: boolean
-
-  constructor(weighted: boolean) {
-    this.#weighted = weighted
-  }
 
   rebuild(candidates: Candidates): void {
-    if (this.#weighted) this.#turn.rebuild(candidates.weights, candidates.count)
+    this.#turn.rebuild(candidates.weights, candidates.count)
   }
 
   /** What it costs to give the request to the server: 0 or more. */
@@ -31,7 +26,7 @@ export abstract class LeastCost implements Algorithm {
 
   pick(candidates: Candidates, context: PickContext): number {
     const count = candidates.count
-    let position = this.#weighted ? this.#turn.at(candidates.advance(this.#turn.total)) : candidates.advance(count)
+    let position = this.#turn.at(candidates.advance(this.#turn.total))
     let best = NO_POSITION
     let leastCost = 0
     for (let i = 0; i < count; i++) {

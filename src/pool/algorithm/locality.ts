@@ -4,7 +4,7 @@ import { mix } from '../hash.ts'
 import type { HashKey } from '../hash-key.ts'
 import { NO_POSITION } from './algorithm.ts'
 import { Keyed } from './keyed.ts'
-import { WeightedLeastConnections } from './least-connections.ts'
+import { LeastConnections } from './least-connections.ts'
 import { WINDOW } from './least-cost.ts'
 
 /** Buckets that keys fall into; keys of one bucket share their servers. All workers see the same. */
@@ -20,7 +20,7 @@ export function localityBytes(algorithm: string): number {
 
 /** The base of both: what a bucket remembers are slots of the table, so that it stays right over a reload. */
 abstract class Remembering extends Keyed {
-  protected readonly leastConnections = new WeightedLeastConnections()
+  protected readonly leastConnections = new LeastConnections()
   protected readonly buckets: Int32Array
   readonly #capacity: number
   readonly #indexes = new Map<number, number>()

@@ -2,8 +2,8 @@ import type { Candidates } from '../candidates.ts'
 import type { PickContext } from '../context.ts'
 import { POOL, SERVER } from '../layout.ts'
 import type { Algorithm } from './algorithm.ts'
+import { pickInTurn } from './round-robin.ts'
 import { WeightedTurn } from './turn.ts'
-import { pickInTurn } from './weighted-round-robin.ts'
 
 const SAMPLE_MS = 1000
 

@@ -1,23 +1,10 @@
 import type { Candidates } from '../candidates.ts'
 import type { PickContext } from '../context.ts'
-import { below } from '../random.ts'
 import { type Algorithm, nextFree } from './algorithm.ts'
 import { WeightedTurn } from './turn.ts'
 
-/** Any server with the same likelihood, weights ignored. pick() is O(1) while no server is full. */
+/** Any server, as likely as its weight says. pick() is O(log n), for equal weights O(1), while no server is full. */
 export class RandomChoice implements Algorithm {
-  rebuild(): void {}
-
-  pick(candidates: Candidates, context: PickContext): number {
-    const first = below(context.random, candidates.count)
-    if (candidates.isFree(first, context)) return first
-    // A second draw spreads the load of a full server over all others instead of giving it to its neighbour.
-    return nextFree(candidates, context, below(context.random, candidates.count))
-  }
-}
-
-/** Any server, as likely as its weight says. pick() is O(log n) while no server is full. */
-export class WeightedRandom implements Algorithm {
   readonly #turn = new WeightedTurn()
 
   rebuild(candidates: Candidates): void {
@@ -27,6 +14,7 @@ export class WeightedRandom implements Algorithm {
   pick(candidates: Candidates, context: PickContext): number {
     const first = this.#turn.drawn(context.random.next())
     if (candidates.isFree(first, context)) return first
+    // A second draw spreads the load of a full server over all others instead of giving it to its neighbour.
     return nextFree(candidates, context, this.#turn.drawn(context.random.next()))
   }
 }

@@ -4,16 +4,15 @@ import type { Algorithm } from './algorithm.ts'
 import { type AlgorithmName, describeAlgorithm } from './catalogue.ts'
 import { PlainHash } from './hash.ts'
 import { Fastest, PeakEwma } from './latency.ts'
-import { LeastConnections, LeastSessions, NeverQueue, ShortestExpectedDelay, WeightedLeastConnections } from './least-connections.ts'
+import { LeastConnections, LeastSessions, NeverQueue, ShortestExpectedDelay } from './least-connections.ts'
 import { Locality, LocalityReplicated, localityBytes } from './locality.ts'
 import { Maglev } from './maglev.ts'
 import { Observed } from './observed.ts'
 import { ByWeight, First } from './ordered.ts'
-import { RandomChoice, WeightedRandom } from './random.ts'
+import { RandomChoice } from './random.ts'
 import { Ring } from './ring.ts'
-import { RoundRobin } from './round-robin.ts'
+import { Resource, RoundRobin } from './round-robin.ts'
 import { TwoChoices } from './two-choices.ts'
-import { Resource, WeightedRoundRobin } from './weighted-round-robin.ts'
 
 /** What an algorithm is made of, besides its options. */
 export interface AlgorithmSetting {
@@ -25,14 +24,15 @@ export interface AlgorithmSetting {
 
 type Maker = (options: AlgorithmOptions, setting: AlgorithmSetting) => Algorithm
 
+/** Those that ignore weights (see the catalogue) are the same as those that do not, over candidates of equal weights. */
 const MAKERS: Readonly<Record<AlgorithmName, Maker>> = {
   'round-robin': () => new RoundRobin(),
-  'weighted-round-robin': () => new WeightedRoundRobin(),
+  'weighted-round-robin': () => new RoundRobin(),
   random: () => new RandomChoice(),
-  'weighted-random': () => new WeightedRandom(),
+  'weighted-random': () => new RandomChoice(),
   'two-choices': (options) => new TwoChoices(Number(options.draws)),
   'least-connections': () => new LeastConnections(),
-  'weighted-least-connections': () => new WeightedLeastConnections(),
+  'weighted-least-connections': () => new LeastConnections(),
   'shortest-expected-delay': () => new ShortestExpectedDelay(),
   'never-queue': () => new NeverQueue(),
   'least-sessions': () => new LeastSessions(),
@@ -41,10 +41,10 @@ const MAKERS: Readonly<Record<AlgorithmName, Maker>> = {
   observed: () => new Observed(false),
   predictive: () => new Observed(true),
   resource: () => new Resource(),
-  'source-hash': (options, { pool }) => new PlainHash(hashKeyFrom({ ...options, key: 'source' }, pool), true),
-  'destination-hash': (options, { pool }) => new PlainHash(hashKeyFrom({ ...options, key: 'destination' }, pool), false),
-  'uri-hash': (options, { pool }) => new PlainHash(hashKeyFrom({ ...options, key: 'uri' }, pool), true),
-  hash: (options, { pool }) => new PlainHash(hashKeyFrom(options, pool), true),
+  'source-hash': (options, { pool }) => new PlainHash(hashKeyFrom({ ...options, key: 'source' }, pool)),
+  'destination-hash': (options, { pool }) => new PlainHash(hashKeyFrom({ ...options, key: 'destination' }, pool)),
+  'uri-hash': (options, { pool }) => new PlainHash(hashKeyFrom({ ...options, key: 'uri' }, pool)),
+  hash: (options, { pool }) => new PlainHash(hashKeyFrom(options, pool)),
   ring: (options, { pool }) => new Ring(hashKeyFrom(options, pool), Number(options.virtualNodes), Number(options.loadFactor)),
   maglev: (options, { pool }) => new Maglev(hashKeyFrom(options, pool), Number(options.tableSize)),
   first: () => new First(),
@@ -55,10 +55,15 @@ const MAKERS: Readonly<Record<AlgorithmName, Maker>> = {
     new LocalityReplicated(hashKeyFrom(options, setting.pool), Number(options.capacity), Number(options.settle), sharedOf(setting)),
 }
 
-/** A function that makes the algorithm anew for each tier of a pool. */
-export function algorithmMaker(definition: AlgorithmDefinition, setting: AlgorithmSetting): () => Algorithm {
+/** Makes the algorithm anew for each tier of a pool. */
+export function makeAlgorithm(definition: AlgorithmDefinition, setting: AlgorithmSetting): Algorithm {
   const { name, options } = complete(definition)
-  return () => MAKERS[name](options, setting)
+  return MAKERS[name](options, setting)
+}
+
+/** Whether the algorithm respects weights. */
+export function isWeighted(definition: AlgorithmDefinition): boolean {
+  return describeAlgorithm(definition.name)?.weighted ?? false
 }
 
 /** Bytes of shared memory that a pool with this algorithm needs; 0 for most. */

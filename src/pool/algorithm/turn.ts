@@ -12,11 +12,13 @@ const MAX_TOTAL = 2 ** 26
  *             /           \             as place floor(p * 3 / 5) of the left half, else right as place p - floor(p * 3 / 5)
  *           a:3         b:1 c:1
  *
- * rebuild() is O(n), at() and drawn() O(log n).
+ * rebuild() is O(n), at() and drawn() O(log n), or O(1) while all weights are 1.
  */
 export class WeightedTurn {
   #total = 0
   #count = 0
+  /** All weights are 1: places are positions. */
+  #isEven = false
   /** Sums of weights before each position, and all of them at the end. */
   #before = new Float64Array(0)
 
@@ -36,11 +38,13 @@ export class WeightedTurn {
     }
     this.#before[count] = sum
     this.#total = sum
+    this.#isEven = sum === count
     this.#count = count
   }
 
   /** The position at a place from 0 to total - 1. */
   at(place: number): number {
+    if (this.#isEven) return place
     const before = this.#before
     let low = 0
     let high = this.#count
@@ -65,6 +69,7 @@ export class WeightedTurn {
   drawn(draw: number): number {
     const before = this.#before
     const place = (draw / 2 ** 32) * this.#total
+    if (this.#isEven) return Math.floor(place)
     let low = 0
     let high = this.#count
     while (high - low > 1) {

@@ -19,6 +19,8 @@ export interface HealthChange {
   readonly server: string
   readonly slot: number
   readonly health: 'up' | 'down'
+  /** Nothing was known of it before. */
+  readonly isFirst: boolean
   /** "http check: status 503, expected 200-399" */
   readonly reason: string
   /** Milliseconds since the epoch. */
@@ -175,8 +177,9 @@ export class Checks {
   #setHealth(subject: Subject, monitor: Monitor): void {
     const health = monitor.state.health === 'up' ? 'up' : 'down'
     const atMs = this.#environment.wallClock()
+    const isFirst = this.#healthOf(subject.slot) === 'unknown'
     this.#table.setHealth(subject.slot, health === 'up' ? HEALTH.UP : HEALTH.DOWN, atMs)
-    for (const listener of this.#listeners) listener({ ...subject, health, reason: monitor.reason, atMs })
+    for (const listener of this.#listeners) listener({ ...subject, health, isFirst, reason: monitor.reason, atMs })
   }
 
   #settle(): void {

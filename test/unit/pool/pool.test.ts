@@ -122,6 +122,7 @@ test('reports add up over workers', () => {
     connectFailures: 0,
     timeouts: 1,
     latencySumMs: 8,
+    responses: 1,
   })
   assert.equal(one.pool.servers[0].latencyMs, 8)
   assert.equal(two.servers[0].connections, 1)

@@ -1,0 +1,105 @@
+import { type Clock, systemClock } from '../core/index.ts'
+import { type CheckResult, Checks, type ChecksOptions, type HealthChange } from './check/checks.ts'
+import { type CheckDelay, systemDelay } from './check/connect.ts'
+import type { CheckPlan } from './config.ts'
+import type { PoolDefinition } from './definition.ts'
+import { type EjectionChange, Outliers } from './outliers.ts'
+import type { SlotAssignment } from './slots.ts'
+import { SlowStarts } from './slow-starts.ts'
+import type { PoolTable } from './table.ts'
+
+/** A pool of the plan with its check. */
+export interface UpkeptPool {
+  readonly definition: PoolDefinition
+  readonly check: CheckPlan | undefined
+}
+
+/** What the log and hooks are told. */
+export type PoolEvent = (HealthChange & { readonly kind: 'health' }) | (EjectionChange & { readonly kind: 'ejection' })
+
+/** While a slow start is under way, and while only outliers are watched. */
+const FAST_TICK_MS = 250
+const TICK_MS = 1000
+
+/**
+ * Everything that the control thread does for pools while they run: checks, slow starts, outliers. It writes the table; what
+ * happened leaves by subscription.
+ */
+export class Upkeep {
+  readonly #checks: Checks
+  readonly #slowStarts: SlowStarts
+  readonly #outliers: Outliers
+  readonly #delay: CheckDelay
+  readonly #clock: Clock
+  readonly #listeners = new Set<(event: PoolEvent) => void>()
+  #cancelTick: () => void = () => {}
+
+  constructor(table: PoolTable, options: ChecksOptions) {
+    this.#delay = options.delay ?? systemDelay
+    this.#clock = options.clock ?? systemClock
+    this.#slowStarts = new SlowStarts(table)
+    this.#outliers = new Outliers(table, (change) => this.#ejectionChanged(change))
+    this.#checks = new Checks(table, options)
+    this.#checks.subscribe((change) => this.#healthChanged(change))
+  }
+
+  /** Takes over the pools of a plan as soon as their slots are prepared; again with the old plan when the new one is rolled back. */
+  apply(pools: readonly UpkeptPool[], assignment: SlotAssignment): void {
+    const nowMs = this.#clock.wallClock()
+    const definitions = pools.map((pool) => pool.definition)
+    this.#slowStarts.apply(definitions, assignment, nowMs)
+    this.#outliers.apply(definitions, assignment, nowMs)
+    const checked = pools.map(({ definition, check }) => ({ name: definition.name, servers: definition.servers, check }))
+    this.#checks.apply(checked, assignment)
+    this.#schedule()
+  }
+
+  /** See Checks.settled(). */
+  settled(): Promise<void> {
+    return this.#checks.settled()
+  }
+
+  resultOf(pool: string, server: string): CheckResult | undefined {
+    return this.#checks.resultOf(pool, server)
+  }
+
+  /** Calls `listener` after each change until the returned function is called. The table has the new state already. */
+  subscribe(listener: (event: PoolEvent) => void): () => void {
+    this.#listeners.add(listener)
+    return () => this.#listeners.delete(listener)
+  }
+
+  close(): void {
+    this.#cancelTick()
+    this.#checks.close()
+  }
+
+  #healthChanged(change: HealthChange): void {
+    if (change.health === 'up') this.#slowStarts.cameUp(change.slot, change.isFirst, change.atMs)
+    else this.#slowStarts.wentDown(change.slot)
+    this.#schedule()
+    this.#tell({ kind: 'health', ...change })
+  }
+
+  #ejectionChanged(change: EjectionChange): void {
+    if (!change.ejected) this.#slowStarts.cameUp(change.slot, false, this.#clock.wallClock())
+    this.#tell({ kind: 'ejection', ...change })
+  }
+
+  #tell(event: PoolEvent): void {
+    for (const listener of this.#listeners) listener(event)
+  }
+
+  #schedule(): void {
+    this.#cancelTick()
+    if (this.#slowStarts.isIdle && this.#outliers.isIdle) return
+    this.#cancelTick = this.#delay(this.#slowStarts.isIdle ? TICK_MS : FAST_TICK_MS, () => this.#tick())
+  }
+
+  #tick(): void {
+    const nowMs = this.#clock.wallClock()
+    this.#outliers.tick(nowMs)
+    this.#slowStarts.tick(nowMs)
+    this.#schedule()
+  }
+}
