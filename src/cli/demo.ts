@@ -27,9 +27,10 @@ export function demoCommand(): Command {
           },
         },
       }
-      process.stdout.write(introduce(flags.listen, flags.admin, addresses))
       try {
-        await serve({ file: null, load: async () => planFromInput(input) })
+        await serve({ file: null, load: async () => planFromInput(input) }, () => {
+          process.stdout.write(introduce(flags.listen, flags.admin, addresses))
+        })
       } finally {
         for (const server of servers) {
           server.close()

@@ -2,8 +2,8 @@ import { formatDiagnostics } from '../config/index.ts'
 import { Balancer, type BalancerOptions, ConfigurationError } from '../control/index.ts'
 import { readVersion } from './version.ts'
 
-/** Starts a balancer in this process and runs it until a signal ends it: SIGHUP reloads, SIGTERM and SIGINT drain. */
-export async function serve(options: Omit<BalancerOptions, 'version'>): Promise<void> {
+/** Starts a balancer in this process and runs it until a signal ends it: SIGHUP reloads, SIGTERM and SIGINT drain. `started` runs once it serves. */
+export async function serve(options: Omit<BalancerOptions, 'version'>, started: () => void = () => {}): Promise<void> {
   let balancer: Balancer
   try {
     balancer = await Balancer.start({ ...options, version: readVersion() })
@@ -13,6 +13,7 @@ export async function serve(options: Omit<BalancerOptions, 'version'>): Promise<
     process.exitCode = 1
     return
   }
+  started()
   process.on('SIGHUP', () => void balancer.reload())
   process.on('SIGUSR1', () => balancer.reopenLogs())
   let signals = 0

@@ -10,7 +10,7 @@ import {
   RESPONSE_VERSION,
   TRANSFER_ENCODING_CHUNKED,
 } from './literal.ts'
-import type { ListenerSite } from './site.ts'
+import type { ListenerSite, RouteState } from './site.ts'
 
 /** How the response is delimited towards the client. */
 export const FRAMING = { NONE: 0, LENGTH: 1, CHUNKED: 2, UNTIL_CLOSE: 3 } as const
@@ -21,6 +21,11 @@ const UPGRADE_REQUIRED = 426
 
 /** Fields that end at this proxy or that it writes itself. */
 export const RESPONSE_DROPPED = HOP_BY_HOP
+
+/** As above, and without a length, which a 1xx or 204 must not have (RFC 9110 §8.6). */
+const BODYLESS_DROPPED = Uint8Array.from(HOP_BY_HOP)
+BODYLESS_DROPPED[FIELD.CONTENT_LENGTH] = 1
+const NO_CONTENT = 204
 
 /** Writes the head of the final response and decides its framing; false when there is no memory for it. */
 export function writeResponseHead(exchange: Exchange): boolean {
@@ -33,7 +38,7 @@ export function writeResponseHead(exchange: Exchange): boolean {
   const start = writer.at
   writeStatusLine(exchange, writer)
   if (route !== null && route.responseEdit !== null) route.responseEdit.mark(writer.memory, response.fields)
-  writer.fields(response, route === null || route.responseEdit === null ? RESPONSE_DROPPED : route.responseEdit.dropped)
+  writer.fields(response, droppedOf(exchange, route))
   if (exchange.framing === FRAMING.CHUNKED) writer.literal(TRANSFER_ENCODING_CHUNKED)
   if (response.status === UPGRADE_REQUIRED) writeUpgrade(exchange, writer)
   else writeConnection(exchange, writer)
@@ -45,13 +50,22 @@ export function writeResponseHead(exchange: Exchange): boolean {
   return true
 }
 
+function droppedOf(exchange: Exchange, route: RouteState | null): Uint8Array {
+  const dropped = route === null || route.responseEdit === null ? RESPONSE_DROPPED : route.responseEdit.dropped
+  if (exchange.response.status !== NO_CONTENT) return dropped
+  const scratch = exchange.worker.droppedFields
+  scratch.set(dropped)
+  scratch[FIELD.CONTENT_LENGTH] = 1
+  return scratch
+}
+
 /** An interim response (1xx), passed on as it is. */
 export function writeInformationalHead(exchange: Exchange): boolean {
   const writer = beginHead(exchange, 0)
   if (writer === null) return false
   const start = writer.at
   writeStatusLine(exchange, writer)
-  writer.fields(exchange.response, RESPONSE_DROPPED)
+  writer.fields(exchange.response, BODYLESS_DROPPED)
   writer.literal(CRLF)
   ;(exchange.downstream as DownstreamConnection).connection.commit(writer.at - start)
   return true
@@ -63,7 +77,7 @@ export function writeSwitchingHead(exchange: Exchange): boolean {
   if (writer === null) return false
   const start = writer.at
   writeStatusLine(exchange, writer)
-  writer.fields(exchange.response, RESPONSE_DROPPED)
+  writer.fields(exchange.response, BODYLESS_DROPPED)
   writeUpgrade(exchange, writer)
   writer.literal((exchange.site as ListenerSite).via[exchange.response.minorVersion])
   writer.literal(CRLF)

@@ -233,3 +233,20 @@ test('absolute-form becomes origin-form, and its authority wins over Host', asyn
   assert.equal(server.requests[0].uri, '/p?q')
   assert.equal(server.requests[0].headers.host, 'real.test')
 })
+
+test('a response without content is forwarded without a length', async (t) => {
+  const server = await rawOrigin(t, answering('HTTP/1.1 204 No Content\r\nContent-Length: 0\r\n\r\n'))
+  const balancer = await evener(t, proxyTo([server.address]))
+  const response = await request(t, { port: await balancer.port('web') }, '/')
+  assert.equal(response.status, 204)
+  assert.deepEqual(fieldValues(response, 'content-length'), [])
+})
+
+test('a request for https that came in the clear is refused', async (t) => {
+  const server = await origin(t)
+  const balancer = await evener(t, proxyTo([server.address]))
+  const wire = await client(t, { port: await balancer.port('web') })
+  await wire.write('GET https://test/ HTTP/1.1\r\nHost: test\r\n\r\n')
+  assert.equal((await wire.readResponse()).status, 421)
+  assert.equal(server.requests.length, 0)
+})
