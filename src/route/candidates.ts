@@ -10,7 +10,8 @@ import type { TextReader } from './text-reader.ts'
  * know (regular expressions, method, fields, client) is asked here, and only for a route that is lower than the best found.
  */
 export class Candidates {
-  readonly #routes: number[] = []
+  /** Twice the route; odd where a regular expression or predicates have to be asked, so that most lists need no other memory. */
+  readonly #entries: number[] = []
   readonly #regexes: (RegExp | null)[] = []
   readonly #predicates: readonly (Predicates | null)[]
   readonly #path: NormalPath
@@ -29,16 +30,17 @@ export class Candidates {
 
   /** Number of entries so far: where the next list begins. */
   get length(): number {
-    return this.#routes.length
+    return this.#entries.length
   }
 
   /** Appends a list, lowest route first, and returns where it ends. */
   add(entries: readonly PathEntry[]): number {
     for (const entry of entries) {
-      this.#routes.push(entry.route)
+      const isPlain = entry.regex === null && this.#predicates[entry.route] === null
+      this.#entries.push(entry.route * 2 + (isPlain ? 0 : 1))
       this.#regexes.push(entry.regex)
     }
-    return this.#routes.length
+    return this.#entries.length
   }
 
   /** Names the request that lowest() is about. */
@@ -52,8 +54,10 @@ export class Candidates {
   /** The first route of the list [start, end) that is lower than `best` and holds, or `best`. */
   lowest(start: number, end: number, best: number): number {
     for (let i = start; i < end; i++) {
-      const route = this.#routes[i]
+      const entry = this.#entries[i]
+      const route = entry >>> 1
       if (route >= best) return best
+      if ((entry & 1) === 0) return route
       const regex = this.#regexes[i]
       if (regex !== null && !this.#matches(regex)) continue
       const predicates = this.#predicates[route]

@@ -5,6 +5,12 @@ const DOT = 0x2e
 const HASH_START = 0x811c9dc5 | 0
 const HASH_PRIME = 0x01000193
 
+/** Numbers of a slot. */
+const HASH = 1
+const NAME_START = 2
+const NAME_END = 3
+const STRIDE = 4
+
 /**
  * Finds the path tries that a host leads to: that of its exact name and those of all wildcards above it, in one pass over the
  * bytes from right to left, whatever the number of hosts.
@@ -16,10 +22,9 @@ export class HostIndex {
   /** Root numbers found by the last find(). */
   readonly found: Int32Array
   readonly #mask: number
-  /** Number of an entry plus one, by hash; 0 is free. */
+  /** By hash: root number plus one (0 is free), hash, start and end of the name. One line of the cache for each question. */
   readonly #slots: Int32Array
-  readonly #hashes: Int32Array
-  readonly #names: readonly Uint8Array[]
+  readonly #names: Uint8Array
   readonly #hasWildcards: boolean
 
   /** `hosts` are keys of hostKey(); the root number of each is its position. */
@@ -27,15 +32,18 @@ export class HostIndex {
     let size = 8
     while (size < hosts.length * 2) size *= 2
     this.#mask = size - 1
-    this.#slots = new Int32Array(size)
-    this.#names = hosts.map((host) => Uint8Array.from(host, (character) => character.charCodeAt(0)))
-    this.#hashes = Int32Array.from(this.#names, hashOf)
+    this.#slots = new Int32Array(size * STRIDE)
+    this.#names = Uint8Array.from(hosts.join(''), (character) => character.charCodeAt(0))
     this.#hasWildcards = hosts.some((host) => host.startsWith('.'))
-    this.found = new Int32Array(2 + Math.max(0, ...hosts.map((host) => host.split('.').length)))
-    for (let entry = 0; entry < hosts.length; entry++) {
-      let slot = this.#hashes[entry] & this.#mask
-      while (this.#slots[slot] !== 0) slot = (slot + 1) & this.#mask
-      this.#slots[slot] = entry + 1
+    this.found = new Int32Array(2 + hosts.reduce((most, host) => Math.max(most, host.split('.').length), 0))
+    let start = 0
+    for (let root = 0; root < hosts.length; root++) {
+      const end = start + hosts[root].length
+      const hash = hashOf(this.#names, start, end)
+      let slot = hash & this.#mask
+      while (this.#slots[slot * STRIDE] !== 0) slot = (slot + 1) & this.#mask
+      this.#slots.set([root + 1, hash, start, end], slot * STRIDE)
+      start = end
     }
   }
 
@@ -60,11 +68,18 @@ export class HostIndex {
   }
 
   #lookup(hash: number, memory: Uint8Array, start: number, end: number): number {
-    for (let slot = hash & this.#mask; this.#slots[slot] !== 0; slot = (slot + 1) & this.#mask) {
-      const entry = this.#slots[slot] - 1
-      if (this.#hashes[entry] === hash && equals(this.#names[entry], memory, start, end)) return entry
+    const slots = this.#slots
+    for (let at = (hash & this.#mask) * STRIDE; slots[at] !== 0; at = at + STRIDE === slots.length ? 0 : at + STRIDE) {
+      if (slots[at + HASH] === hash && this.#equals(slots[at + NAME_START], slots[at + NAME_END], memory, start, end)) return slots[at] - 1
     }
     return -1
+  }
+
+  #equals(name: number, nameEnd: number, memory: Uint8Array, start: number, end: number): boolean {
+    const names = this.#names
+    if (nameEnd - name !== end - start) return false
+    while (start < end) if (names[name++] !== lowerCase(memory[start++])) return false
+    return true
   }
 }
 
@@ -74,18 +89,12 @@ export function hostKey(match: HostMatchPlan): string {
   return match.kind === 'wildcard' ? `.${host}` : host
 }
 
-function equals(name: Uint8Array, memory: Uint8Array, start: number, end: number): boolean {
-  if (name.length !== end - start) return false
-  for (let i = 0; i < name.length; i++) if (name[i] !== lowerCase(memory[start + i])) return false
-  return true
-}
-
 function lowerCase(byte: number): number {
   return byte >= 0x41 && byte <= 0x5a ? byte | 0x20 : byte
 }
 
-function hashOf(name: Uint8Array): number {
+function hashOf(names: Uint8Array, start: number, end: number): number {
   let hash = HASH_START
-  for (let i = name.length - 1; i >= 0; i--) hash = Math.imul(hash ^ name[i], HASH_PRIME)
+  for (let at = end - 1; at >= start; at--) hash = Math.imul(hash ^ names[at], HASH_PRIME)
   return hash
 }
