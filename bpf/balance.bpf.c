@@ -125,7 +125,9 @@ INLINE int take_known(struct xdp_md *context, struct packet *packet, struct flow
 
 /* A reply of a one-packet service: nothing is remembered of its request, but the server's address says which service it is of. */
 STAGE int take_origin(struct xdp_md *context, struct packet *packet) {
-  if (!packet || packet->is_icmp_error || packet->ttl <= 1) return XDP_PASS;
+  __u32 zero = 0;
+  struct settings *known_settings = bpf_map_lookup_elem(&settings, &zero);
+  if (!packet || !known_settings || !known_settings->has_origins || packet->is_icmp_error || packet->ttl <= 1) return XDP_PASS;
   struct origin_key key = {.address = packet->tuple.source, .port = packet->tuple.source_port, .protocol = packet->tuple.protocol};
   struct origin *origin = bpf_map_lookup_elem(&origins, &key);
   struct scratch *room = scratch_room();

@@ -15,6 +15,11 @@ INLINE __u32 tunnel_overhead(const struct server *server) {
   return server->encapsulation == ENCAPSULATION_GUE ? outer + GUE_HEADER : outer;
 }
 
+/* Spreads flows over the servers' queues; nothing depends on it being strong. */
+INLINE __u32 spread(const struct tuple *tuple) {
+  return finish(tuple->source.word[3] ^ ((__u32)tuple->source_port << 16 | tuple->destination_port));
+}
+
 INLINE int write_gue(struct xdp_md *context, __u32 offset, const struct server *server, __u32 hash, __u32 length) {
   struct udphdr *udp = bytes_at(context, offset, sizeof *udp);
   if (!udp) return -1;
@@ -32,21 +37,19 @@ INLINE int write_outer4(struct xdp_md *context, __u32 l3, struct packet *packet,
   struct iphdr *ip = bytes_at(context, l3, sizeof *ip);
   if (!ip || !own) return -1;
   __u32 gue = server->encapsulation == ENCAPSULATION_GUE;
-  ip->version = 4;
-  ip->ihl = 5;
-  ip->tos = packet->tos;
-  ip->tot_len = swap16(packet->ip_length + sizeof *ip + gue * GUE_HEADER);
-  ip->id = 0;
-  ip->frag_off = packet->dont_fragment ? swap16(0x4000) : 0;
-  ip->ttl = 64;
-  ip->protocol = gue ? IPPROTO_UDP : packet->is_ipv6 ? IPPROTO_IPV6 : IPPROTO_IPIP;
-  ip->saddr = own->tunnel_source4.word[3];
+  // Word by word: bit fields would be read, changed and written back.
+  __u32 *word = (__u32 *)ip;
+  __u32 length = packet->ip_length + sizeof *ip + gue * GUE_HEADER;
+  __u32 protocol = gue ? IPPROTO_UDP : packet->is_ipv6 ? IPPROTO_IPV6 : IPPROTO_IPIP;
+  word[0] = swap32(0x45000000 | (__u32)packet->tos << 16 | (length & 0xffff));
+  word[1] = packet->dont_fragment ? swap32(0x4000) : 0;
+  __u32 third = swap32(64 << 24 | protocol << 16);
+  word[3] = own->tunnel_source4.word[3];
   // 172.16.0.0/16 unless an address is configured; the low 16 bits come from the flow.
-  if (ip->saddr == 0) ip->saddr = swap32(0xac100000 | (hash & 0xffff));
-  ip->daddr = server->address.word[3];
-  __u16 *half = (__u16 *)ip;
-  __u64 sum = (__u64)half[0] + half[1] + half[3] + half[4] + ip->saddr + ip->daddr;
-  ip->check = ~fold(sum);
+  if (word[3] == 0) word[3] = swap32(0xac100000 | (hash & 0xffff));
+  word[4] = server->address.word[3];
+  __u64 sum = (__u64)word[0] + word[1] + third + word[3] + word[4];
+  word[2] = third | (__u32)(__u16)~fold(sum) << 16;
   return gue ? write_gue(context, l3 + sizeof *ip, server, hash, packet->ip_length) : 0;
 }
 

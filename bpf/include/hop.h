@@ -62,6 +62,12 @@ INLINE struct hop *hop_to_client(struct xdp_md *context, const struct address *c
  * Lays the Ethernet header (with VLAN tags) for the next hop before the IP packet, whose header has moved `extra` bytes forward
  * since the packet was read. Tags are kept where the frame leaves through the interface it came by. Gives the offset of the IP header.
  */
+struct frame_header {
+  __u16 destination[3];
+  __u16 source[3];
+  __be16 protocol;
+};
+
 INLINE int place_frame(struct xdp_md *context, struct packet *packet, const struct hop *hop, int extra, __be16 protocol) {
   __u32 tags = hop->ifindex == context->ingress_ifindex ? packet->tags : 0;
   if (hop->vlan) {
@@ -71,13 +77,17 @@ INLINE int place_frame(struct xdp_md *context, struct packet *packet, const stru
   int header = sizeof(struct ethhdr) + tags * 4;
   int growth = header + extra - packet->l3;
   if (growth != 0 && bpf_xdp_adjust_head(context, -growth)) return -1;
-  struct ethhdr *ethernet = bytes_at(context, 0, sizeof *ethernet);
+  // In halves of words: struct ethhdr is packed, which would be copied byte by byte.
+  struct frame_header *ethernet = bytes_at(context, 0, sizeof *ethernet);
   if (!ethernet) return -1;
-  __builtin_memcpy(ethernet->h_dest, hop->destination, 6);
-  __builtin_memcpy(ethernet->h_source, hop->source, 6);
-  ethernet->h_proto = protocol;
+#pragma clang loop unroll(full)
+  for (int i = 0; i < 3; i++) {
+    ethernet->destination[i] = hop->destination[i];
+    ethernet->source[i] = hop->source[i];
+  }
+  ethernet->protocol = protocol;
   if (tags == 0) return header;
-  ethernet->h_proto = packet->tag[0] & 0xffff;
+  ethernet->protocol = packet->tag[0] & 0xffff;
   struct { __be16 control, protocol; } *tag = bytes_at(context, sizeof *ethernet, 4);
   if (!tag) return -1;
   tag->control = packet->tag[0] >> 16;

@@ -16,6 +16,9 @@ STAGE __u32 find_service(struct packet *packet) {
     .address = packet->tuple.destination, .port = packet->tuple.destination_port, .protocol = packet->tuple.protocol};
   __u32 *exact = bpf_map_lookup_elem(&services, &key);
   if (exact) return *exact + 1;
+  __u32 zero = 0;
+  struct settings *known_settings = bpf_map_lookup_elem(&settings, &zero);
+  if (!known_settings || !known_settings->has_ranges) return 0;
   struct range_key range_key = {.address = packet->tuple.destination, .protocol = packet->tuple.protocol};
   struct ranges *known = bpf_map_lookup_elem(&ranges, &range_key);
   if (!known) return 0;

@@ -240,8 +240,8 @@ struct hop {
   __u32 mtu;
   __u32 status;
   __u16 vlan;
-  __u8 destination[6];
-  __u8 source[6];
+  __u16 destination[3];
+  __u16 source[3];
 };
 
 /* A VLAN interface: packets for it leave through its parent with a tag. */
@@ -266,7 +266,9 @@ struct settings {
   struct address tunnel_source4;
   struct address tunnel_source6;
   __u32 icmp_per_second;
-  __u32 hash_seed;
+  /* Tables that are empty need not be looked into for every packet that is not ours. */
+  __u32 has_ranges;
+  __u32 has_origins;
 };
 
 /* The reply of a one-packet service: what a server's own address and port stand for. */

@@ -47,6 +47,7 @@ export class ServiceTables {
   /** Makes the tables say exactly this. Services that are gone lose their keys first; flows of servers that are gone are aged at once. */
   apply(services: readonly PacketService[]): void {
     this.#localCount = 0
+    this.#writePresence([...[...this.#places.values()].map((place) => place.definition), ...services])
     const names = new Set(services.map((service) => service.name))
     const keys = new Set(services.flatMap((service) => [...this.#keysOf(service).keys()]))
     const known = services.map((service) => this.#places.get(service.name)?.index ?? this.#findIndex(service))
@@ -55,6 +56,7 @@ export class ServiceTables {
       this.#writeService(service, known[position] ?? this.#freeIndex(known))
     })
     this.#removeOtherKeys(keys)
+    this.#writePresence(services)
   }
 
   /** One server's weight, health or drain; seen by the next packet. */
@@ -105,6 +107,15 @@ export class ServiceTables {
       const isUsed = Buffer.compare(server.readBytes(values, valueAt, 'address'), empty) !== 0
       if (isUsed) this.#usedSlots.add(new DataView(keys.buffer).getUint32(keyAt, true))
     })
+  }
+
+  /** Before keys are written a table counts as filled, so that no packet misses it. */
+  #writePresence(services: readonly PacketService[]): void {
+    const settings = this.#map('settings').lookupAt(0)
+    const hasRanges = services.some((service) => service.addresses.some((each) => each.firstPort !== each.lastPort))
+    const hasOrigins = services.some((service) => service.onePacket)
+    this.#words.settings.write(settings, 0, { has_ranges: Number(hasRanges), has_origins: Number(hasOrigins) })
+    this.#map('settings').setAt(0, settings)
   }
 
   /** Keys of a service with the index that the maps have for them now. */
