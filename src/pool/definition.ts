@@ -30,6 +30,14 @@ export interface PoolDefinition {
   /** How long a server that comes up takes to get its full weight; 0 for at once. */
   readonly slowStartMs?: number
   readonly outliers?: OutlierDefinition | undefined
+  /** Without one, a request that finds all servers full is refused. */
+  readonly queue?: QueueDefinition | undefined
+}
+
+export interface QueueDefinition {
+  /** Requests that may wait, over all workers. */
+  readonly size: number
+  readonly timeoutMs: number
 }
 
 /** What takes a server out by the answers that clients get. A threshold of 0 is off. */

@@ -22,7 +22,14 @@ export {
 } from './check/connect.ts'
 export type { PoolPlan } from './config.ts'
 export { type KeySource, NO_KEY, NO_KEY_SOURCE, PickContext } from './context.ts'
-export { type AlgorithmDefinition, MAX_WEIGHT, type OutlierDefinition, type PoolDefinition, type ServerDefinition } from './definition.ts'
+export {
+  type AlgorithmDefinition,
+  MAX_WEIGHT,
+  type OutlierDefinition,
+  type PoolDefinition,
+  type QueueDefinition,
+  type ServerDefinition,
+} from './definition.ts'
 export { hashBytes, hashText } from './hash.ts'
 export { type HashKey, hashKeyBytes, parseKeyName } from './hash-key.ts'
 export type { TableLimits } from './layout.ts'
@@ -34,3 +41,5 @@ export { type PoolSlots, SlotAllocator, type SlotAssignment } from './slots.ts'
 export { ADMIN, type Admin, type AdminName, HEALTH, type Health, type HealthName, OUTCOME, type Outcome } from './state.ts'
 export { PoolTable, type ServerTotals } from './table.ts'
 export { type PoolEvent, Upkeep, type UpkeptPool } from './upkeep.ts'
+export { QUEUE_PRIORITIES, type QueueHost, Waiter, type WaitQueue, type WaitTarget } from './wait-queue.ts'
+export { WakeLine } from './wake-line.ts'

@@ -1,7 +1,8 @@
 /**
  * Where everything lies in the pool table's SharedArrayBuffer. All numbers are counts of 32-bit words unless they say otherwise.
  *
- *   | header | worker rows | pool rows | server rows | ledgers: one for each worker, a row of doubles for each server |
+ *   | header | worker rows | pool rows | queue rows: of each pool for each worker | server rows |
+ *   | ledgers: one for each worker, a row of doubles for each server |
  *
  * A server row fills four cache lines, by who writes them, so that a release on one core does not throw the state that every
  * pick reads out of the other cores' caches: state (control thread, seldom), load (every worker, all the time), and
@@ -18,6 +19,8 @@ export const HEADER_WORDS = LINE_WORDS
 export const WORKER = {
   /** The oldest plan generation that the worker still has exchanges under; 0 when it holds no plan. */
   OLDEST_PLAN: 0,
+  /** Grows when there is something for the worker to do; it waits on this word. */
+  WAKE: 1,
 } as const
 export const WORKER_WORDS = LINE_WORDS
 
@@ -40,8 +43,19 @@ export const POOL = {
   SAMPLED_AT: 34,
   /** Grows with each sample. */
   SAMPLE: 35,
+  /** Numbers the waiting requests in the order in which they came. */
+  TICKETS: 37,
 } as const
 export const POOL_WORDS = 48
+
+/** What one worker has waiting for one pool. */
+export const QUEUE = {
+  COUNT: 0,
+  /** Of the one that is first; of no meaning while COUNT is 0. */
+  PRIORITY: 1,
+  TICKET: 2,
+} as const
+export const QUEUE_WORDS = 4
 
 export const SERVER = {
   // state

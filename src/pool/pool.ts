@@ -1,5 +1,6 @@
 import { peakDecayMs } from './algorithm/registry.ts'
 import type { PickContext } from './context.ts'
+import { enter } from './count.ts'
 import type { PoolDefinition } from './definition.ts'
 import { Ejector } from './ejector.ts'
 import { LEDGER, POOL, SERVER } from './layout.ts'
@@ -8,6 +9,7 @@ import type { PoolSlots } from './slots.ts'
 import { OUTCOME, type Outcome } from './state.ts'
 import type { PoolTable } from './table.ts'
 import { Tiers } from './tiers.ts'
+import { type QueueHost, WaitQueue } from './wait-queue.ts'
 
 /** pick(): no server is up, ready and of a weight above 0. */
 export const NONE_AVAILABLE = -1
@@ -31,6 +33,8 @@ const MAX_LATENCY_US = 0x7fffffff
 export class Pool {
   readonly name: string
   readonly servers: readonly Server[]
+  /** Where requests wait that found all servers full; null where none is configured. */
+  readonly queue: WaitQueue | null
   readonly #tiers: Tiers
   readonly #words: Int32Array
   readonly #ledgers: Float64Array
@@ -42,7 +46,8 @@ export class Pool {
   readonly #ejector: Ejector | null
   #epoch = -1
 
-  constructor(definition: PoolDefinition, assigned: PoolSlots, table: PoolTable, worker: number) {
+  /** `host` is what a queue needs of its worker; without it nothing waits. */
+  constructor(definition: PoolDefinition, assigned: PoolSlots, table: PoolTable, worker: number, host?: QueueHost) {
     this.name = definition.name
     this.servers = definition.servers.map((server, index) => new Server(definition.name, server, index, assigned.slots[index], table))
     this.#words = table.words
@@ -51,6 +56,8 @@ export class Pool {
     this.#rows = Int32Array.from(assigned.slots, (slot) => table.serverRow(slot))
     this.#ledgerRows = Int32Array.from(assigned.slots, (slot) => table.ledgerRow(worker, slot))
     this.#tiers = new Tiers(definition, table, assigned)
+    const { queue } = definition
+    this.queue = queue === undefined || host === undefined ? null : new WaitQueue(table, assigned.row, worker, queue, host)
     this.#ejector = definition.outliers === undefined ? null : new Ejector(table, this.#rows, definition.outliers)
     this.#peakDecayMs = peakDecayMs(definition.algorithm)
   }
@@ -82,8 +89,8 @@ export class Pool {
    */
   acquire(index: number): boolean {
     const row = this.#rows[index]
-    if (!this.#enter(this.#row + POOL.ACTIVE, Atomics.load(this.#words, this.#row + POOL.MAX_ACTIVE))) return false
-    if (!this.#enter(row + SERVER.ACTIVE, Atomics.load(this.#words, row + SERVER.MAX_ACTIVE))) {
+    if (!enter(this.#words, this.#row + POOL.ACTIVE, Atomics.load(this.#words, this.#row + POOL.MAX_ACTIVE))) return false
+    if (!enter(this.#words, row + SERVER.ACTIVE, Atomics.load(this.#words, row + SERVER.MAX_ACTIVE))) {
       Atomics.sub(this.#words, this.#row + POOL.ACTIVE, 1)
       return false
     }
@@ -96,6 +103,7 @@ export class Pool {
     this.#ledgers[this.#ledgerRows[index] + LEDGER.ACTIVE]--
     Atomics.sub(this.#words, this.#rows[index] + SERVER.ACTIVE, 1)
     Atomics.sub(this.#words, this.#row + POOL.ACTIVE, 1)
+    if (this.queue !== null) this.queue.freed()
   }
 
   /** How an attempt went. `latencyMs`: from sending the request to the first byte of the response; below 0 when there was none. */
@@ -151,22 +159,6 @@ export class Pool {
   #isFull(): boolean {
     const limit = Atomics.load(this.#words, this.#row + POOL.MAX_ACTIVE)
     return limit !== 0 && Atomics.load(this.#words, this.#row + POOL.ACTIVE) >= limit
-  }
-
-  /** Adds 1 to a count that never goes above `limit`, not even for a moment, so that nobody else is refused by mistake. */
-  #enter(at: number, limit: number): boolean {
-    const words = this.#words
-    if (limit === 0) {
-      Atomics.add(words, at, 1)
-      return true
-    }
-    let count = Atomics.load(words, at)
-    while (count < limit) {
-      const seen = Atomics.compareExchange(words, at, count, count + 1)
-      if (seen === count) return true
-      count = seen
-    }
-    return false
   }
 
   #reportLatency(index: number, latencyMs: number, nowMs: number): void {

@@ -8,6 +8,8 @@ import {
   LEDGER_DOUBLES,
   POOL,
   POOL_WORDS,
+  QUEUE,
+  QUEUE_WORDS,
   SERVER,
   SERVER_WORDS,
   TABLE_MAGIC,
@@ -81,8 +83,12 @@ export class PoolTable {
     return HEADER_WORDS + this.limits.workers * WORKER_WORDS + pool * POOL_WORDS
   }
 
+  queueRow(pool: number, worker: number): number {
+    return this.poolRow(this.limits.pools) + (pool * this.limits.workers + worker) * QUEUE_WORDS
+  }
+
   serverRow(slot: number): number {
-    return this.poolRow(this.limits.pools) + slot * SERVER_WORDS
+    return this.queueRow(this.limits.pools, 0) + slot * SERVER_WORDS
   }
 
   ledgerRow(worker: number, slot: number): number {
@@ -98,7 +104,7 @@ export class PoolTable {
     return Atomics.load(this.words, this.workerRow(worker) + WORKER.OLDEST_PLAN)
   }
 
-  /** Takes back what a dead worker had active, and its hold on plans. To be called once the thread is known to be gone. */
+  /** Takes back what a dead worker had active and waiting, and its hold on plans. To be called once the thread is known to be gone. */
   forgetWorker(worker: number): void {
     for (let slot = 0; slot < this.limits.servers; slot++) {
       const ledger = this.ledgerRow(worker, slot)
@@ -112,6 +118,10 @@ export class PoolTable {
       if (connections !== 0) Atomics.sub(this.words, row + SERVER.CONNECTIONS, connections)
       this.ledgers[ledger + LEDGER.ACTIVE] = 0
       this.ledgers[ledger + LEDGER.CONNECTIONS] = 0
+    }
+    for (let pool = 0; pool < this.limits.pools; pool++) {
+      const waiting = Atomics.exchange(this.words, this.queueRow(pool, worker) + QUEUE.COUNT, 0)
+      if (waiting !== 0) Atomics.sub(this.words, this.poolRow(pool) + POOL.QUEUED, waiting)
     }
     this.holdPlan(worker, 0)
   }
@@ -236,5 +246,6 @@ export function cursorOf(poolRow: number, tier: number): number {
 }
 
 function countWords(limits: TableLimits): number {
-  return HEADER_WORDS + limits.workers * WORKER_WORDS + limits.pools * POOL_WORDS + limits.servers * SERVER_WORDS
+  const queueWords = limits.pools * limits.workers * QUEUE_WORDS
+  return HEADER_WORDS + limits.workers * WORKER_WORDS + limits.pools * POOL_WORDS + queueWords + limits.servers * SERVER_WORDS
 }

@@ -6,6 +6,7 @@ import {
   Pool,
   type PoolDefinition,
   PoolTable,
+  type QueueHost,
   SeededRandom,
   type ServerDefinition,
   SlotAllocator,
@@ -40,12 +41,12 @@ export interface Bench {
 }
 
 /** One pool in a table of its own, in force, with the context of one worker. */
-export function bench(pool: PoolDefinition, seed = 1): Bench {
+export function bench(pool: PoolDefinition, seed = 1, host?: QueueHost): Bench {
   const table = PoolTable.create({ servers: Math.max(8, pool.servers.length), pools: 4, workers: 4 })
   const slots = new SlotAllocator(table)
   const assignment = slots.prepare([pool], 1, 1000)
   slots.commit([pool], assignment, 1000)
-  const made = new Pool(pool, assignment.pools[0], table, 0)
+  const made = new Pool(pool, assignment.pools[0], table, 0, host)
   const context = new PickContext(new SeededRandom(seed))
   const names = (count: number): string[] =>
     Array.from({ length: count }, () => {
