@@ -15,7 +15,7 @@ import { report } from './test/report.ts'
 const FOLDERS = ['unit', 'conformance', 'golden', 'scenario', 'fuzz']
 /** Two at a time: many tests bring up several processes of their own. */
 const CONCURRENCY = 2
-const FILE_TIMEOUT_MS = 240_000
+const FILE_TIMEOUT_MS = 900_000
 
 const root = dirname(import.meta.dirname)
 const isStrict = process.env.CI === 'true' && canInstallPackages()
