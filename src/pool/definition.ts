@@ -32,6 +32,28 @@ export interface PoolDefinition {
   readonly outliers?: OutlierDefinition | undefined
   /** Without one, a request that finds all servers full is refused. */
   readonly queue?: QueueDefinition | undefined
+  readonly breaker?: BreakerDefinition | undefined
+  /** Without one, retries are limited by their number for each request only. */
+  readonly retryBudget?: RetryBudgetDefinition | undefined
+}
+
+export interface BreakerDefinition {
+  /** Opens when this share of the requests of a window failed, in percent. */
+  readonly failurePercent: number
+  /** Windows with fewer requests open nothing. */
+  readonly minRequests: number
+  readonly windowMs: number
+  /** How long it stays open before it tries. */
+  readonly openMs: number
+  /** Requests that it tries with; all must go well for it to close. At least 1. */
+  readonly probes: number
+}
+
+export interface RetryBudgetDefinition {
+  /** Retries as a share of the requests, in percent. */
+  readonly percent: number
+  /** Retries that are allowed in a second, however few requests there are. */
+  readonly minPerSecond: number
 }
 
 export interface QueueDefinition {

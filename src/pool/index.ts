@@ -11,6 +11,7 @@
  */
 export { type AlgorithmDescription, type AlgorithmName, type AlgorithmOption, CATALOGUE, describeAlgorithm } from './algorithm/catalogue.ts'
 export { fillMaglev } from './algorithm/maglev.ts'
+export type { Breaker, BreakerName } from './breaker.ts'
 export { type CheckedPool, type CheckResult, Checks, type ChecksOptions, type HealthChange } from './check/checks.ts'
 export {
   type CheckConnect,
@@ -24,18 +25,21 @@ export type { PoolPlan } from './config.ts'
 export { type KeySource, NO_KEY, NO_KEY_SOURCE, PickContext } from './context.ts'
 export {
   type AlgorithmDefinition,
+  type BreakerDefinition,
   MAX_WEIGHT,
   type OutlierDefinition,
   type PoolDefinition,
   type QueueDefinition,
+  type RetryBudgetDefinition,
   type ServerDefinition,
 } from './definition.ts'
 export { hashBytes, hashText } from './hash.ts'
 export { type HashKey, hashKeyBytes, parseKeyName } from './hash-key.ts'
 export type { TableLimits } from './layout.ts'
 export type { EjectionChange } from './outliers.ts'
-export { ALL_FULL, NONE_AVAILABLE, type PickResult, Pool } from './pool.ts'
+export { ALL_FULL, BREAKER_OPEN, NONE_AVAILABLE, type PickResult, Pool } from './pool.ts'
 export { type Random, SeededRandom } from './random.ts'
+export type { RetryBudget } from './retry-budget.ts'
 export { Server } from './server.ts'
 export { type PoolSlots, SlotAllocator, type SlotAssignment } from './slots.ts'
 export { ADMIN, type Admin, type AdminName, HEALTH, type Health, type HealthName, OUTCOME, type Outcome } from './state.ts'

@@ -45,8 +45,21 @@ export const POOL = {
   SAMPLE: 35,
   /** Numbers the waiting requests in the order in which they came. */
   TICKETS: 37,
+  /** BREAKER.*, and the low 32 bits of the milliseconds since which it is so. */
+  BREAKER: 48,
+  BREAKER_SINCE: 49,
+  /** Of the window: its begin, and what was counted in it. */
+  WINDOW_SINCE: 50,
+  WINDOW_REQUESTS: 51,
+  WINDOW_FAILURES: 52,
+  /** Half-open: requests let through, and how many of them went well. */
+  PROBES: 53,
+  PROBES_PASSED: 54,
+  /** Thousandths of retries that may be made, and the second in which it last got its minimum. */
+  RETRY_BALANCE: 56,
+  RETRY_SECOND: 57,
 } as const
-export const POOL_WORDS = 48
+export const POOL_WORDS = 64
 
 /** What one worker has waiting for one pool. */
 export const QUEUE = {

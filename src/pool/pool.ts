@@ -1,9 +1,11 @@
 import { peakDecayMs } from './algorithm/registry.ts'
+import { Breaker } from './breaker.ts'
 import type { PickContext } from './context.ts'
 import { enter } from './count.ts'
 import type { PoolDefinition } from './definition.ts'
 import { Ejector } from './ejector.ts'
 import { LEDGER, POOL, SERVER } from './layout.ts'
+import { RetryBudget } from './retry-budget.ts'
 import { Server } from './server.ts'
 import type { PoolSlots } from './slots.ts'
 import { OUTCOME, type Outcome } from './state.ts'
@@ -15,6 +17,8 @@ import { type QueueHost, WaitQueue } from './wait-queue.ts'
 export const NONE_AVAILABLE = -1
 /** pick(): there are such servers, but every one is at its limit, or the pool is. */
 export const ALL_FULL = -2
+/** pick(): the pool's breaker is open. */
+export const BREAKER_OPEN = -3
 
 /** What a pick may answer, for those who must tell the two refusals apart. */
 export type PickResult = number
@@ -35,6 +39,8 @@ export class Pool {
   readonly servers: readonly Server[]
   /** Where requests wait that found all servers full; null where none is configured. */
   readonly queue: WaitQueue | null
+  readonly breaker: Breaker | null
+  readonly retryBudget: RetryBudget | null
   readonly #tiers: Tiers
   readonly #words: Int32Array
   readonly #ledgers: Float64Array
@@ -56,7 +62,9 @@ export class Pool {
     this.#rows = Int32Array.from(assigned.slots, (slot) => table.serverRow(slot))
     this.#ledgerRows = Int32Array.from(assigned.slots, (slot) => table.ledgerRow(worker, slot))
     this.#tiers = new Tiers(definition, table, assigned)
-    const { queue } = definition
+    const { queue, breaker, retryBudget } = definition
+    this.breaker = breaker === undefined ? null : new Breaker(table.words, this.#row, breaker)
+    this.retryBudget = retryBudget === undefined ? null : new RetryBudget(table.words, this.#row, retryBudget)
     this.queue = queue === undefined || host === undefined ? null : new WaitQueue(table, assigned.row, worker, queue, host)
     this.#ejector = definition.outliers === undefined ? null : new Ejector(table, this.#rows, definition.outliers)
     this.#peakDecayMs = peakDecayMs(definition.algorithm)
@@ -64,10 +72,11 @@ export class Pool {
 
   /**
    * The index of an available server that this request has not tried yet; a tried one only when there is no other.
-   * NONE_AVAILABLE or ALL_FULL otherwise.
+   * NONE_AVAILABLE, ALL_FULL or BREAKER_OPEN otherwise.
    */
   pick(context: PickContext): PickResult {
     this.#refresh()
+    if (this.breaker !== null && !this.breaker.isPassable(context.nowMs)) return BREAKER_OPEN
     if (this.#isFull()) return ALL_FULL
     context.ignoresExclusion = false
     const index = this.#pickFromTiers(context)
@@ -85,12 +94,17 @@ export class Pool {
 
   /**
    * Counts a request to the server as active. False, and nothing is counted, when the server or the pool has come to its limit
-   * since the pick.
+   * since the pick, or when the breaker lets no more requests through. `nowMs` is for the breaker only.
    */
-  acquire(index: number): boolean {
+  acquire(index: number, nowMs = 0): boolean {
     const row = this.#rows[index]
     if (!enter(this.#words, this.#row + POOL.ACTIVE, Atomics.load(this.#words, this.#row + POOL.MAX_ACTIVE))) return false
     if (!enter(this.#words, row + SERVER.ACTIVE, Atomics.load(this.#words, row + SERVER.MAX_ACTIVE))) {
+      Atomics.sub(this.#words, this.#row + POOL.ACTIVE, 1)
+      return false
+    }
+    if (this.breaker !== null && !this.breaker.pass(nowMs)) {
+      Atomics.sub(this.#words, row + SERVER.ACTIVE, 1)
       Atomics.sub(this.#words, this.#row + POOL.ACTIVE, 1)
       return false
     }
@@ -114,6 +128,7 @@ export class Pool {
     if (outcome === OUTCOME.CONNECT_TIMEOUT || outcome === OUTCOME.RESPONSE_TIMEOUT) this.#ledgers[ledger + LEDGER.TIMEOUTS]++
     if (outcome === OUTCOME.CONNECT_FAILURE || outcome === OUTCOME.CONNECT_TIMEOUT) this.#ledgers[ledger + LEDGER.CONNECT_FAILURES]++
     if (latencyMs >= 0) this.#reportLatency(index, latencyMs, nowMs)
+    this.breaker?.record(outcome, nowMs)
     this.#ejector?.record(this.#rows[index], outcome, nowMs)
   }
 
