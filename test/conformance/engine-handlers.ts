@@ -8,7 +8,7 @@ import { witness, witnessServer } from '../support/net.ts'
 export function handlers(backend: Backend): void {
   for (const event of ['opened', 'received', 'ended', 'drained'] as const) {
     it(`a throw in ${event}() closes the connection with "failed" and is reported`, async (t) => {
-      const test = await engineFor(t, backend)
+      const test = await engineFor(t, backend, { highWaterBytes: 512 * 1024 })
       const server = await witnessServer(t, LOOPBACK, (each) => {
         each.read(() => {})
         each.socket.end('welcome')

@@ -4,29 +4,14 @@ import type { CloseReason, Connection, ConnectionHandler } from '../connection.t
 import { closeReason } from '../failures.ts'
 import { highWaterBytes } from '../options.ts'
 import type { Timer } from '../timers.ts'
+import { CLOSED, CONNECTING, DRAINED, DYING, ENDED, FLUSHING, OPEN, OPENED, RECEIVED, tell } from './connection-state.ts'
 import type { Loop } from './loop.ts'
 import { CQE_BUFFER, CQE_BUFFER_SHIFT, ERRNO, KIND } from './operations.ts'
 import { Receiver } from './receiver.ts'
 import { SendQueue } from './send-queue.ts'
 
-/*
- *   CONNECTING ──connected──▶ OPEN ──close()──▶ FLUSHING ──queue empty──▶ DYING ──last completion──▶ CLOSED
- *        └── failure, timeout ──┴── reset(), failure ──┴────────────────────▶ DYING
- */
-const CONNECTING = 0
-const OPEN = 1
-const FLUSHING = 2
-const DYING = 3
-const CLOSED = 4
-
 /** An address that can no longer be asked for. */
 const UNKNOWN: SocketAddress = { family: 4, host: '0.0.0.0', port: 0 }
-
-/** The handler's methods, for #tell(). */
-const OPENED = 0
-const RECEIVED = 1
-const ENDED = 2
-const DRAINED = 3
 
 /** One socket as a Connection. Its operations in flight are: at most one receive (multishot), one send, one connect. */
 export class RingConnection implements Connection {
@@ -286,10 +271,7 @@ export class RingConnection implements Connection {
 
   #tell(event: number, start = 0, end = 0): void {
     try {
-      if (event === RECEIVED) this.handler.received(this, start, end)
-      else if (event === OPENED) this.handler.opened(this)
-      else if (event === ENDED) this.handler.ended(this)
-      else this.handler.drained(this)
+      tell(this.handler, this, event, start, end)
     } catch (error) {
       this.#loop.report(error)
       this.fail('failed')

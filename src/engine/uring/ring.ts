@@ -70,7 +70,6 @@ export class Ring {
   readonly #cqMask: number
   #tail: number
   #pending = 0
-  #isClosed = false
 
   /** `high` is the high word of the addresses that operations name. Throws SYSTEM_CALL_FAILED. */
   constructor(options: RingOptions, high: number, counters: EngineCounters) {
@@ -142,9 +141,9 @@ export class Ring {
   /** Whatever is negative here submitted nothing. */
   #failed(result: number): void {
     switch (result) {
+      // No memory for requests, or completions wait to be drained: drain() and the next enter() go on.
       case ERRNO.EINTR:
       case ERRNO.ETIME:
-      // No memory for requests, or completions are waiting to be drained: drain() and the next enter() go on.
       case ERRNO.EAGAIN:
       case ERRNO.EBUSY:
         return
@@ -196,7 +195,7 @@ export class Ring {
     return (this.#tail & (this.#sqEntries - 1)) * ASIDE_BYTES
   }
 
-  /** Writes one iovec of the message that sendMessage() sends. */
+  /** Writes one iovec for sendMessage(). */
   setIovec(aside: number, index: number, low: number, length: number): void {
     const at = (aside + MSGHDR_BYTES + index * 16) >> 2
     const words = this.#aside32
@@ -255,8 +254,6 @@ export class Ring {
 
   /** Closes the ring. Nothing may be called afterwards. */
   close(): void {
-    if (this.#isClosed) return
-    this.#isClosed = true
     this.#native.close()
   }
 
