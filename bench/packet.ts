@@ -60,7 +60,10 @@ function measureMode(forward: (typeof MODES)[number]): Record<string, number> {
   return withPlane({ forward }, (fixture) => {
     const frame = udp(VIP)
     const baseline = least(() => run(fixture, frame, 1, REPEAT, 'nothing'))
-    const figures: Record<string, number> = { baseline, notOurs: least(() => run(fixture, udp('10.9.0.5'), 10, REPEAT, 'balance')) - baseline }
+    const figures: Record<string, number> = {
+      baseline,
+      notOurs: least(() => run(fixture, udp('10.9.0.5'), 10, REPEAT, 'balance')) - baseline,
+    }
     for (const flows of FLOWS) {
       if (forward === 'fullnat' && flows > 50_000) continue
       figures[`first at ${flows} flows`] = run(fixture, frame, flows, flows, 'balance') - baseline
@@ -74,7 +77,9 @@ function measureMode(forward: (typeof MODES)[number]): Record<string, number> {
 
 /** First packets of TCP flows among 100 servers: what a choice costs. */
 function measureAlgorithm(algorithm: PacketService['algorithm']): number {
-  const servers = Array.from({ length: 100 }, (_, index) => server(`s${index}`, 11 + (index % 4), { port: 1000 + index, weight: 1 + (index % 3) }))
+  const servers = Array.from({ length: 100 }, (_, index) =>
+    server(`s${index}`, 11 + (index % 4), { port: 1000 + index, weight: 1 + (index % 3) }),
+  )
   return withPlane({ algorithm, forward: 'dr', servers }, (fixture) => {
     const frame = buildFrame({ source: CLIENT, destination: VIP, payload: 60, flags: 'S' })
     const cost = run(fixture, frame, 60_000, 60_000, 'balance') - least(() => run(fixture, frame, 1, REPEAT, 'nothing'))
@@ -88,7 +93,12 @@ const newFlowsPerSecond = Object.fromEntries(
   (['weighted-least-connections', 'maglev', 'weighted-round-robin'] as const).map((name) => [name, measureAlgorithm(name)]),
 )
 restorer.close()
-const results = { date: new Date().toISOString(), machine: describeMachine(), nanosecondsPerPacket: modes, newFlowsPerSecondWith100Servers: newFlowsPerSecond }
+const results = {
+  date: new Date().toISOString(),
+  machine: describeMachine(),
+  nanosecondsPerPacket: modes,
+  newFlowsPerSecondWith100Servers: newFlowsPerSecond,
+}
 const folder = join(import.meta.dirname, 'results')
 mkdirSync(folder, { recursive: true })
 const file = join(folder, `packet-${results.date.slice(0, 10)}.json`)

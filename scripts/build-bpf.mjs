@@ -1,7 +1,7 @@
 // Compiles bpf/*.bpf.c into bpf/dist, byte for byte the same from any directory. With --check it compares with what is committed
 // instead and fails if it differs.
 import { execFileSync } from 'node:child_process'
-import { mkdtempSync, readdirSync, readFileSync, rmSync, mkdirSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'

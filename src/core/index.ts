@@ -2,8 +2,8 @@
  * core: addresses, clock, bytes, errors. Pure: nothing here touches a socket, a file or another room.
  */
 export { formatAddress, parseAddress, type SocketAddress } from './address.ts'
-export { addressBytes, formatCidr, parseCidr, type Cidr } from './cidr.ts'
+export { addressBytes, type Cidr, formatCidr, parseCidr } from './cidr.ts'
 export { CidrSet } from './cidr-set.ts'
-export { systemClock, TurnClock, type Clock } from './clock.ts'
-export { ERROR_CODES, EvenerError, type ErrorCode, type ErrorRetry, type ErrorSide } from './errors.ts'
+export { type Clock, systemClock, TurnClock } from './clock.ts'
+export { ERROR_CODES, type ErrorCode, type ErrorRetry, type ErrorSide, EvenerError } from './errors.ts'
 export { ClientAddress, formatIp, IP_TEXT_BYTES, parseIp, parseIpBytes, writeIp } from './ip.ts'

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { addressBytes, EvenerError } from '../core/index.ts'
-import { native } from '../kernel/index.ts'
 import { BpfObject, type LoadedObject, loadObject, possibleCpus, shapeOf, type XdpMode } from '../kernel/bpf/index.ts'
+import { native } from '../kernel/index.ts'
 import { type LinkInfo, RouteSocket } from '../kernel/netlink/index.ts'
 import { type AttachedInterface, attachInterface, Pins, Sysctls } from './attach.ts'
 import { mappedAddress, type PacketServer, type PacketService } from './definition.ts'
@@ -163,7 +163,10 @@ export class PacketPlane {
   }
 
   /** Runs the program over one packet without an interface: for tests, benchmarks and `explain`. */
-  run(packet: Uint8Array, options: { repeat?: number; interfaceIndex?: number } = {}): { verdict: number; bytes: Uint8Array; duration: number } {
+  run(
+    packet: Uint8Array,
+    options: { repeat?: number; interfaceIndex?: number } = {},
+  ): { verdict: number; bytes: Uint8Array; duration: number } {
     return this.#object.program('balance').runPacket(packet, options)
   }
 

@@ -18,7 +18,10 @@ export interface Environment {
 /** Throws the one error that says what is missing, before anything is changed. */
 export function requirePacketPlane(environment: Environment = readEnvironment()): void {
   if (environment.platform !== 'linux') {
-    throw new EvenerError('PACKET_UNSUPPORTED', `the packet plane (forward: nat, fullnat, dr, tun) needs Linux, this is ${environment.platform}`)
+    throw new EvenerError(
+      'PACKET_UNSUPPORTED',
+      `the packet plane (forward: nat, fullnat, dr, tun) needs Linux, this is ${environment.platform}`,
+    )
   }
   const [major = 0, minor = 0] = environment.kernel.split('.').map((part) => Number.parseInt(part, 10))
   if (major < NEEDS_KERNEL[0] || (major === NEEDS_KERNEL[0] && minor < NEEDS_KERNEL[1])) {
@@ -30,7 +33,10 @@ export function requirePacketPlane(environment: Environment = readEnvironment())
   if (!has(CAP_BPF) && !has(CAP_SYS_ADMIN)) missing.push('CAP_BPF')
   if (!has(CAP_NET_ADMIN)) missing.push('CAP_NET_ADMIN')
   if (missing.length === 0) return
-  throw new EvenerError('BPF_FORBIDDEN', `the packet plane needs ${missing.join(' and ')}, which this process has not (run it as root or grant them)`)
+  throw new EvenerError(
+    'BPF_FORBIDDEN',
+    `the packet plane needs ${missing.join(' and ')}, which this process has not (run it as root or grant them)`,
+  )
 }
 
 function readEnvironment(): Environment {

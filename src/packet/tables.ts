@@ -212,8 +212,7 @@ export class ServiceTables {
 
   #writeServer(service: PacketService, place: ServerPlace): void {
     const { definition, slot } = place
-    const flags =
-      (definition.isDown ? this.#words.serverFlag('DOWN') : 0) | (definition.isDraining ? this.#words.serverFlag('DRAIN') : 0)
+    const flags = (definition.isDown ? this.#words.serverFlag('DOWN') : 0) | (definition.isDraining ? this.#words.serverFlag('DRAIN') : 0)
     const value = this.#words.server.encode({
       address: mappedAddress(definition.address),
       weight: definition.weight,
@@ -367,7 +366,7 @@ export class ServiceTables {
     const limit = Math.floor((ranges.size - ranges.offset('range')) / range.size)
     if (all.length > limit) throw new EvenerError('PACKET_LIMIT_EXCEEDED', `an address has at most ${limit} port ranges`)
     ranges.write(value, 0, { count: all.length })
-    all.forEach((each, position) => range.write(value, ranges.offset('range') + position * range.size, each))
+    for (const [position, each] of all.entries()) range.write(value, ranges.offset('range') + position * range.size, each)
     this.#map('ranges').set(key, value)
   }
 

@@ -57,7 +57,10 @@ inNamespace(import.meta.filename, () => {
       open(1003, false)
       fixture.fromClient(buildFrame({ ...packet, sourcePort: 1002, flags: 'R' }))
       fixture.plane.age()
-      assert.deepEqual(fixture.plane.flows().map((flow) => flow.clientPort), [1001])
+      assert.deepEqual(
+        fixture.plane.flows().map((flow) => flow.clientPort),
+        [1001],
+      )
       assert.deepEqual(counts(fixture.plane.status().servers[0]), [1, 0, 0])
       assert.equal(fixture.plane.age().visited, 2)
     })
@@ -85,7 +88,13 @@ inNamespace(import.meta.filename, () => {
         fixture.plane.updateServer('web', { ...two[gone], isDown: true })
         assert.equal(send(), SERVER_MAC(gone === 0 ? 12 : 11))
         assert.equal(fixture.counter('server-gone'), 1)
-        assert.deepEqual(fixture.plane.status().servers.map((each) => each.active + each.inactive + each.young).toSorted(), [0, 1])
+        assert.deepEqual(
+          fixture.plane
+            .status()
+            .servers.map((each) => each.active + each.inactive + each.young)
+            .toSorted(),
+          [0, 1],
+        )
       })
     })
   }
@@ -110,40 +119,50 @@ inNamespace(import.meta.filename, () => {
   })
 
   test('a full table: established flows stay, new ones are forwarded among the young', () => {
-    withPlane([service({ ...dr })], (fixture) => {
-      const macs = new Map<number, string>()
-      for (let port = 1; port <= 64; port++) {
-        for (const flags of ['S', 'A']) {
-          const { verdict, bytes } = fixture.fromClient(buildFrame({ ...packet, sourcePort: port, flags }))
-          assert.equal(verdict, 'redirect')
-          macs.set(port, readFrame(bytes).destinationMac)
+    withPlane(
+      [service({ ...dr })],
+      (fixture) => {
+        const macs = new Map<number, string>()
+        for (let port = 1; port <= 64; port++) {
+          for (const flags of ['S', 'A']) {
+            const { verdict, bytes } = fixture.fromClient(buildFrame({ ...packet, sourcePort: port, flags }))
+            assert.equal(verdict, 'redirect')
+            macs.set(port, readFrame(bytes).destinationMac)
+          }
         }
-      }
-      assert.ok(fixture.counter('table-full') > 0)
-      for (let port = 1; port <= 16; port++) {
-        const { bytes } = fixture.fromClient(buildFrame({ ...packet, sourcePort: port, flags: 'A' }))
-        assert.equal(readFrame(bytes).destinationMac, macs.get(port))
-      }
-    }, { flowEntries: 16 })
+        assert.ok(fixture.counter('table-full') > 0)
+        for (let port = 1; port <= 16; port++) {
+          const { bytes } = fixture.fromClient(buildFrame({ ...packet, sourcePort: port, flags: 'A' }))
+          assert.equal(readFrame(bytes).destinationMac, macs.get(port))
+        }
+      },
+      { flowEntries: 16 },
+    )
   })
 
   test('a flood of SYNs pushes out young flows, never established ones', () => {
-    withPlane([service({ ...dr })], (fixture) => {
-      fixture.fromClient(buildFrame({ ...packet, flags: 'S' }))
-      const mac = readFrame(fixture.fromClient(buildFrame({ ...packet, flags: 'A' })).bytes).destinationMac
-      for (let index = 0; index < 5000; index++) {
-        fixture.fromClient(buildFrame({ source: `198.51.${index >> 8}.${index & 255}`, destination: VIP, flags: 'S' }))
-      }
-      assert.equal(fixture.plane.flows(10).filter((flow) => flow.state === 'established').length, 1)
-      assert.equal(readFrame(fixture.fromClient(buildFrame({ ...packet, flags: 'A' })).bytes).destinationMac, mac)
-      fixture.plane.age()
-      const loads = fixture.plane.status().servers
-      assert.ok(loads.reduce((sum, load) => sum + load.young, 0) <= 64 * 2)
-    }, { youngEntries: 64 })
+    withPlane(
+      [service({ ...dr })],
+      (fixture) => {
+        fixture.fromClient(buildFrame({ ...packet, flags: 'S' }))
+        const mac = readFrame(fixture.fromClient(buildFrame({ ...packet, flags: 'A' })).bytes).destinationMac
+        for (let index = 0; index < 5000; index++) {
+          fixture.fromClient(buildFrame({ source: `198.51.${index >> 8}.${index & 255}`, destination: VIP, flags: 'S' }))
+        }
+        assert.equal(fixture.plane.flows(10).filter((flow) => flow.state === 'established').length, 1)
+        assert.equal(readFrame(fixture.fromClient(buildFrame({ ...packet, flags: 'A' })).bytes).destinationMac, mac)
+        fixture.plane.age()
+        const loads = fixture.plane.status().servers
+        assert.ok(loads.reduce((sum, load) => sum + load.young, 0) <= 64 * 2)
+      },
+      { youngEntries: 64 },
+    )
   })
 
   test('fullnat never gives two flows to a server the same address and port', () => {
-    const services = [service({ forward: 'fullnat', localAddresses: ['10.2.0.1'], localFirstPort: 20000, localLastPort: 20063, servers: [two[0]] })]
+    const services = [
+      service({ forward: 'fullnat', localAddresses: ['10.2.0.1'], localFirstPort: 20000, localLastPort: 20063, servers: [two[0]] }),
+    ]
     withPlane(services, (fixture) => {
       const ports = new Set<number>()
       let refused = 0

@@ -117,13 +117,17 @@ inNamespace(import.meta.filename, () => {
   })
 
   test('one VLAN tag or two are read, and IP options and IPv6 extension headers', () => {
-    withPlane([service({ forward: 'nat' }), service({ name: 'six', addresses: address6, servers: [server('a', 12, { v6: true })] })], (fixture) => {
-      for (const tags of [[7], [3, 7]]) assert.equal(readFrame(fixture.fromClient(buildFrame({ ...syn, tags })).bytes).destination, '10.2.0.11')
-      const optional = readFrame(fixture.fromClient(buildFrame({ ...syn, options: 8 })).bytes)
-      assert.deepEqual([optional.destination, optional.problems], ['10.2.0.11', []])
-      const extended = buildFrame({ source: CLIENT6, destination: VIP6, extensions: [0, 60] })
-      assert.equal(readFrame(fixture.fromClient(extended).bytes).destination, 'fd02::12')
-    })
+    withPlane(
+      [service({ forward: 'nat' }), service({ name: 'six', addresses: address6, servers: [server('a', 12, { v6: true })] })],
+      (fixture) => {
+        for (const tags of [[7], [3, 7]])
+          assert.equal(readFrame(fixture.fromClient(buildFrame({ ...syn, tags })).bytes).destination, '10.2.0.11')
+        const optional = readFrame(fixture.fromClient(buildFrame({ ...syn, options: 8 })).bytes)
+        assert.deepEqual([optional.destination, optional.problems], ['10.2.0.11', []])
+        const extended = buildFrame({ source: CLIENT6, destination: VIP6, extensions: [0, 60] })
+        assert.equal(readFrame(fixture.fromClient(extended).bytes).destination, 'fd02::12')
+      },
+    )
   })
 
   test('a packet that is not for a service is passed on untouched', () => {
@@ -145,19 +149,22 @@ inNamespace(import.meta.filename, () => {
   })
 
   test('a packet cut short at any byte is passed on untouched', () => {
-    withPlane([service({ forward: 'nat' }), service({ name: 'six', addresses: address6, servers: [server('a', 12, { v6: true })] })], (fixture) => {
-      const frames = [
-        buildFrame({ ...syn, payload: 20, options: 8, tags: [5] }),
-        buildFrame({ source: CLIENT6, destination: VIP6, extensions: [0, 43, 60] }),
-      ]
-      for (const frame of frames) {
-        for (let length = 14; length < frame.length; length++) {
-          const cut = frame.slice(0, length)
-          const { verdict, bytes } = fixture.fromClient(cut)
-          assert.equal(verdict, 'pass', `at ${length} bytes`)
-          assert.deepEqual(bytes, cut)
+    withPlane(
+      [service({ forward: 'nat' }), service({ name: 'six', addresses: address6, servers: [server('a', 12, { v6: true })] })],
+      (fixture) => {
+        const frames = [
+          buildFrame({ ...syn, payload: 20, options: 8, tags: [5] }),
+          buildFrame({ source: CLIENT6, destination: VIP6, extensions: [0, 43, 60] }),
+        ]
+        for (const frame of frames) {
+          for (let length = 14; length < frame.length; length++) {
+            const cut = frame.slice(0, length)
+            const { verdict, bytes } = fixture.fromClient(cut)
+            assert.equal(verdict, 'pass', `at ${length} bytes`)
+            assert.deepEqual(bytes, cut)
+          }
         }
-      }
-    })
+      },
+    )
   })
 })

@@ -88,7 +88,11 @@ export function buildTransport(options: FrameOptions): Uint8Array {
   return bytes
 }
 
-export function buildIp(options: FrameOptions, body = buildTransport(options), protocol: number = PROTOCOLS[options.protocol ?? 'tcp']): Uint8Array {
+export function buildIp(
+  options: FrameOptions,
+  body = buildTransport(options),
+  protocol: number = PROTOCOLS[options.protocol ?? 'tcp'],
+): Uint8Array {
   const source = addressBytes(options.source)
   const destination = addressBytes(options.destination)
   if (source.length === 16) {

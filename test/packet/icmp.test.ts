@@ -28,7 +28,15 @@ inNamespace(import.meta.filename, () => {
       test(`nat: an error quoting ${bytes} bytes of ${protocol} is turned into one about the server's own packet`, () => {
         withPlane([service({ protocols: [protocol], servers: [server('a', 11, { port: 8080 })] })], (fixture) => {
           fixture.fromClient(buildFrame({ source: CLIENT, destination: VIP, protocol }))
-          const own = { source: '10.2.0.11', destination: CLIENT, sourcePort: 8080, destinationPort: 40000, protocol, flags: 'A', payload: 1000 }
+          const own = {
+            source: '10.2.0.11',
+            destination: CLIENT,
+            sourcePort: 8080,
+            destinationPort: 40000,
+            protocol,
+            flags: 'A',
+            payload: 1000,
+          }
           const answered = readFrame(fixture.fromServer(buildFrame(own)).bytes)
           assert.equal(answered.source, VIP)
           const asSent = buildIp({ ...own, source: VIP, sourcePort: 80, ttl: 63 })
@@ -40,7 +48,7 @@ inNamespace(import.meta.filename, () => {
     }
   }
 
-  test('nat: an error from a server about a client\'s packet comes from the service\'s address', () => {
+  test("nat: an error from a server about a client's packet comes from the service's address", () => {
     withPlane([service({ protocols: ['udp'], servers: [server('a', 11, { port: 8080 })] })], (fixture) => {
       const sent = { source: CLIENT, destination: VIP, protocol: 'udp', payload: 30 } as const
       const inward = readFrame(fixture.fromClient(buildFrame(sent)).bytes)
@@ -99,13 +107,17 @@ inNamespace(import.meta.filename, () => {
   })
 
   test('a packet without DF that is too big is dropped and counted, and no more errors are sent than configured', () => {
-    withPlane([service({ forward: 'tun' })], (fixture) => {
-      const big = { source: CLIENT, destination: VIP, payload: 1460 }
-      assert.equal(fixture.fromClient(buildFrame({ ...big, dontFragment: false })).verdict, 'drop')
-      for (let index = 0; index < 20; index++) fixture.fromClient(buildFrame(big))
-      assert.equal(fixture.counter('too-big'), 21)
-      assert.ok(fixture.counter('too-big-sent') <= 8 && fixture.counter('icmp-limited') >= 12)
-    }, { icmpPerSecond: 4 })
+    withPlane(
+      [service({ forward: 'tun' })],
+      (fixture) => {
+        const big = { source: CLIENT, destination: VIP, payload: 1460 }
+        assert.equal(fixture.fromClient(buildFrame({ ...big, dontFragment: false })).verdict, 'drop')
+        for (let index = 0; index < 20; index++) fixture.fromClient(buildFrame(big))
+        assert.equal(fixture.counter('too-big'), 21)
+        assert.ok(fixture.counter('too-big-sent') <= 8 && fixture.counter('icmp-limited') >= 12)
+      },
+      { icmpPerSecond: 4 },
+    )
   })
 
   test('a TTL that ends here is answered with time exceeded', () => {
@@ -118,19 +130,22 @@ inNamespace(import.meta.filename, () => {
   })
 
   test('later fragments follow the first one; without it they are passed on', () => {
-    withPlane([service({ forward: 'nat', protocols: ['udp'], algorithm: 'round-robin', servers: [server('a', 11), server('b', 12)] })], (fixture) => {
-      const whole = { source: CLIENT, destination: VIP, protocol: 'udp', identification: 77 } as const
-      const later = (identification: number) => {
-        return buildFrame(whole, buildIp({ ...whole, identification, fragmentOffset: 1480 }, new Uint8Array(100).fill(3), 17))
-      }
-      assert.equal(fixture.fromClient(later(76)).verdict, 'pass')
-      const first = readFrame(fixture.fromClient(buildFrame({ ...whole, moreFragments: true, payload: 1472 })).bytes)
-      const second = readFrame(fixture.fromClient(later(77)).bytes)
-      assert.deepEqual([second.destination, second.destinationMac], [first.destination, first.destinationMac])
-      assert.ok(first.destinationMac === SERVER_MAC(11) || first.destinationMac === SERVER_MAC(12))
-      assert.deepEqual(second.problems, [])
-      assert.deepEqual(second.inner, new Uint8Array(100).fill(3))
-    })
+    withPlane(
+      [service({ forward: 'nat', protocols: ['udp'], algorithm: 'round-robin', servers: [server('a', 11), server('b', 12)] })],
+      (fixture) => {
+        const whole = { source: CLIENT, destination: VIP, protocol: 'udp', identification: 77 } as const
+        const later = (identification: number) => {
+          return buildFrame(whole, buildIp({ ...whole, identification, fragmentOffset: 1480 }, new Uint8Array(100).fill(3), 17))
+        }
+        assert.equal(fixture.fromClient(later(76)).verdict, 'pass')
+        const first = readFrame(fixture.fromClient(buildFrame({ ...whole, moreFragments: true, payload: 1472 })).bytes)
+        const second = readFrame(fixture.fromClient(later(77)).bytes)
+        assert.deepEqual([second.destination, second.destinationMac], [first.destination, first.destinationMac])
+        assert.ok(first.destinationMac === SERVER_MAC(11) || first.destinationMac === SERVER_MAC(12))
+        assert.deepEqual(second.problems, [])
+        assert.deepEqual(second.inner, new Uint8Array(100).fill(3))
+      },
+    )
   })
 
   test('an ICMP error cut short at any byte is passed on untouched, and so is one about a flow of nobody', () => {

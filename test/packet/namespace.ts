@@ -81,7 +81,10 @@ export class PlaneFixture {
   constructor(services: readonly PacketService[], options: Partial<PacketPlaneOptions> = {}) {
     this.client = interfaceIndex('c0')
     this.servers = interfaceIndex('s0')
-    this.plane = PacketPlane.open({ interfaces: ['c0', 's0'], flowEntries: 1024, youngEntries: 1024, icmpPerSecond: 1000, ...options }, services)
+    this.plane = PacketPlane.open(
+      { interfaces: ['c0', 's0'], flowEntries: 1024, youngEntries: 1024, icmpPerSecond: 1000, ...options },
+      services,
+    )
   }
 
   fromClient(frame: Uint8Array): { verdict: string; bytes: Uint8Array } {
@@ -107,7 +110,11 @@ export class PlaneFixture {
 }
 
 /** Closes what a test opened, also if the test fails. */
-export function withPlane(services: readonly PacketService[], run: (fixture: PlaneFixture) => void, options: Partial<PacketPlaneOptions> = {}): void {
+export function withPlane(
+  services: readonly PacketService[],
+  run: (fixture: PlaneFixture) => void,
+  options: Partial<PacketPlaneOptions> = {},
+): void {
   const fixture = new PlaneFixture(services, options)
   try {
     run(fixture)
@@ -120,4 +127,3 @@ function interfaceIndex(name: string): number {
   const [link] = JSON.parse(execFileSync('ip', ['-j', 'link', 'show', name], { encoding: 'utf8' })) as { ifindex: number }[]
   return link.ifindex
 }
-

@@ -31,7 +31,8 @@ inNamespace(import.meta.filename, () => {
   test('a client that opens too many flows is limited, others are not, and IPv6 counts by /64', () => {
     const addresses = [VIP, VIP6].map((address) => ({ address, firstPort: 80, lastPort: 80 }))
     withPlane([service({ forward: 'tun', addresses, newFlowsPerSecond: 1, newFlowsBurst: 5 })], (fixture) => {
-      const open = (source: string, destination: string, port: number) => fixture.fromClient(buildFrame({ source, destination, sourcePort: port })).verdict
+      const open = (source: string, destination: string, port: number) =>
+        fixture.fromClient(buildFrame({ source, destination, sourcePort: port })).verdict
       const verdicts = Array.from({ length: 12 }, (_, index) => open(CLIENT, VIP, 1000 + index))
       assert.ok(verdicts.filter((verdict) => verdict === 'redirect').length <= 7)
       assert.equal(verdicts[0], 'redirect')
@@ -47,7 +48,10 @@ inNamespace(import.meta.filename, () => {
     const { verdict, bytes } = fixture.fromClient(buildFrame({ source, destination, flags: 'S', sequence: 100 }))
     const answer = readFrame(bytes)
     assert.equal(verdict, 'tx')
-    assert.deepEqual([answer.flags, answer.source, answer.destination, answer.acknowledged, answer.problems], ['SA', destination, source, 101, []])
+    assert.deepEqual(
+      [answer.flags, answer.source, answer.destination, answer.acknowledged, answer.problems],
+      ['SA', destination, source, 101, []],
+    )
     assert.deepEqual(fixture.plane.flows(), [])
     return { cookie: answer.sequence }
   }
@@ -65,16 +69,23 @@ inNamespace(import.meta.filename, () => {
         const syn = fixture.fromClient(buildFrame({ source, destination, flags: 'A', sequence: 101, acknowledged: next, payload: 10 }))
         const opened = readFrame(syn.bytes)
         assert.equal(syn.verdict, 'redirect')
-        assert.deepEqual([opened.flags, opened.sequence, opened.destination, opened.destinationPort, opened.problems], ['S', 100, last, 8080, []])
+        assert.deepEqual(
+          [opened.flags, opened.sequence, opened.destination, opened.destinationPort, opened.problems],
+          ['S', 100, last, 8080, []],
+        )
         const own = { source: last, destination: source, sourcePort: 8080, destinationPort: 40000 }
         const ended = fixture.fromServer(buildFrame({ ...own, flags: 'SA', sequence: 7000, acknowledged: 101 }))
         const ack = readFrame(ended.bytes)
         assert.equal(ended.verdict, 'tx')
         assert.deepEqual([ack.flags, ack.sequence, ack.acknowledged, ack.destination, ack.problems], ['A', 101, 7001, last, []])
-        const data = readFrame(fixture.fromClient(buildFrame({ source, destination, flags: 'PA', sequence: 101, acknowledged: next, payload: 10 })).bytes)
+        const data = readFrame(
+          fixture.fromClient(buildFrame({ source, destination, flags: 'PA', sequence: 101, acknowledged: next, payload: 10 })).bytes,
+        )
         assert.deepEqual([data.sequence, data.acknowledged, data.problems], [101, 7001, []])
         assert.equal(fixture.plane.flows()[0].state, 'established')
-        const reply = readFrame(fixture.fromServer(buildFrame({ ...own, flags: 'PA', sequence: 7001, acknowledged: 111, payload: 20 })).bytes)
+        const reply = readFrame(
+          fixture.fromServer(buildFrame({ ...own, flags: 'PA', sequence: 7001, acknowledged: 111, payload: 20 })).bytes,
+        )
         assert.deepEqual([reply.sequence, reply.source, reply.problems], [next >>> 0, destination, []])
       })
     })

@@ -9,7 +9,11 @@ inNamespace(import.meta.filename, () => {
   const servers = [server('a', 11, { weight: 1 }), server('b', 12, { weight: 3 }), server('c', 13, { weight: 6 })]
 
   /** Opens flows and says how many each server got. `settle`: they become established at once. */
-  function open(fixture: PlaneFixture, count: number, options: { settle?: boolean; first?: number; source?: (index: number) => string } = {}): Record<string, number> {
+  function open(
+    fixture: PlaneFixture,
+    count: number,
+    options: { settle?: boolean; first?: number; source?: (index: number) => string } = {},
+  ): Record<string, number> {
     const shares: Record<string, number> = {}
     for (let index = 0; index < count; index++) {
       const packet = { source: options.source?.(index) ?? CLIENT, destination: VIP, sourcePort: (options.first ?? 1024) + index }
@@ -23,7 +27,8 @@ inNamespace(import.meta.filename, () => {
   }
 
   const dr = (algorithm: PacketAlgorithm, over: Partial<PacketService> = {}) => service({ forward: 'dr', algorithm, servers, ...over })
-  const within = (actual: number, wanted: number, tolerance: number) => assert.ok(Math.abs(actual - wanted) <= tolerance, `${actual}, not ${wanted} ± ${tolerance}`)
+  const within = (actual: number, wanted: number, tolerance: number) =>
+    assert.ok(Math.abs(actual - wanted) <= tolerance, `${actual}, not ${wanted} ± ${tolerance}`)
 
   test('round-robin gives every server the same, whatever its weight', () => {
     withPlane([dr('round-robin')], (fixture) => assert.deepEqual(open(fixture, 30), { a: 10, b: 10, c: 10 }))
@@ -109,7 +114,9 @@ inNamespace(import.meta.filename, () => {
       for (const { address } of addresses) {
         const macs = new Set<string>()
         for (let port = 1; port < 6; port++) {
-          macs.add(readFrame(fixture.fromClient(buildFrame({ source: CLIENT, destination: address, sourcePort: port })).bytes).destinationMac)
+          macs.add(
+            readFrame(fixture.fromClient(buildFrame({ source: CLIENT, destination: address, sourcePort: port })).bytes).destinationMac,
+          )
         }
         assert.equal(macs.size, 1)
         for (const mac of macs) seen.add(mac)
@@ -131,7 +138,10 @@ inNamespace(import.meta.filename, () => {
       const runs: string[][] = []
       withPlane(config, (fixture) => runs.push(pick(fixture)))
       withPlane(config, (fixture) => runs.push(pick(fixture)))
-      withPlane([dr(algorithm, { tableSize: 4093, seed: 7, servers: [servers[0], { ...servers[1], isDown: true }, servers[2]] })], (fixture) => runs.push(pick(fixture)))
+      withPlane(
+        [dr(algorithm, { tableSize: 4093, seed: 7, servers: [servers[0], { ...servers[1], isDown: true }, servers[2]] })],
+        (fixture) => runs.push(pick(fixture)),
+      )
       assert.deepEqual(runs[0], runs[1])
       within(runs[0].filter((mac) => mac === SERVER_MAC(13)).length, 360, 80)
       runs[0].forEach((mac, index) => {
@@ -144,10 +154,14 @@ inNamespace(import.meta.filename, () => {
   test('a packet in the middle of an unknown flow goes where another balancer sent it', () => {
     withPlane([dr('maglev', { tableSize: 4093, seed: 7 })], (fixture) => {
       const opened = fixture.fromClient(buildFrame({ source: CLIENT, destination: VIP, flags: 'S' }))
-      withPlane([dr('maglev', { tableSize: 4093, seed: 7 })], (other) => {
-        const middle = other.fromClient(buildFrame({ source: CLIENT, destination: VIP, flags: 'A' }))
-        assert.equal(readFrame(middle.bytes).destinationMac, readFrame(opened.bytes).destinationMac)
-      }, { interfaces: [] })
+      withPlane(
+        [dr('maglev', { tableSize: 4093, seed: 7 })],
+        (other) => {
+          const middle = other.fromClient(buildFrame({ source: CLIENT, destination: VIP, flags: 'A' }))
+          assert.equal(readFrame(middle.bytes).destinationMac, readFrame(opened.bytes).destinationMac)
+        },
+        { interfaces: [] },
+      )
     })
   })
 
@@ -183,7 +197,8 @@ inNamespace(import.meta.filename, () => {
     const limited = [server('a', 11, { upper: 4, lower: 2 }), server('b', 12)]
     withPlane([dr('round-robin', { servers: limited, timeouts: { ...service({}).timeouts, closed: 0 } })], (fixture) => {
       assert.deepEqual(open(fixture, 20), { a: 4, b: 16 })
-      const close = (index: number) => fixture.fromClient(buildFrame({ source: CLIENT, destination: VIP, sourcePort: 1024 + index, flags: 'R' }))
+      const close = (index: number) =>
+        fixture.fromClient(buildFrame({ source: CLIENT, destination: VIP, sourcePort: 1024 + index, flags: 'R' }))
       for (let index = 0; index < 4; index++) close(index)
       fixture.plane.age()
       assert.equal(open(fixture, 4, { first: 3000 }).a, undefined)
@@ -209,10 +224,21 @@ inNamespace(import.meta.filename, () => {
 
   test('port ranges and all ports of an address share a service; the narrower wins', () => {
     const all = service({ name: 'all', forward: 'dr', addresses: [{ address: VIP, firstPort: 0, lastPort: 65535 }], servers: [servers[0]] })
-    const some = service({ name: 'some', forward: 'dr', addresses: [{ address: VIP, firstPort: 8000, lastPort: 8009 }], servers: [servers[1]] })
-    const one = service({ name: 'one', forward: 'dr', addresses: [{ address: VIP, firstPort: 8005, lastPort: 8005 }], servers: [servers[2]] })
+    const some = service({
+      name: 'some',
+      forward: 'dr',
+      addresses: [{ address: VIP, firstPort: 8000, lastPort: 8009 }],
+      servers: [servers[1]],
+    })
+    const one = service({
+      name: 'one',
+      forward: 'dr',
+      addresses: [{ address: VIP, firstPort: 8005, lastPort: 8005 }],
+      servers: [servers[2]],
+    })
     withPlane([all, some, one], (fixture) => {
-      const to = (port: number) => readFrame(fixture.fromClient(buildFrame({ source: CLIENT, destination: VIP, destinationPort: port })).bytes).destinationMac
+      const to = (port: number) =>
+        readFrame(fixture.fromClient(buildFrame({ source: CLIENT, destination: VIP, destinationPort: port })).bytes).destinationMac
       assert.deepEqual([to(1), to(65535), to(8000), to(8009), to(8010), to(8005)], [11, 11, 12, 12, 11, 13].map(SERVER_MAC))
     })
   })

@@ -47,9 +47,9 @@ test('rooms import only what the table allows', () => {
   assert.deepEqual(forbidden.map(describe), [])
 })
 
-test('imports from another room go through its index.ts', () => {
+test('imports from another room go through its index.ts, or that of a folder in it', () => {
   const detours = imports.filter(({ file, target }) => {
-    return roomOf(file) !== roomOf(target) && target !== `src/${roomOf(target)}/index.ts` && !isConfigOfRoom(file, target)
+    return roomOf(file) !== roomOf(target) && !/^src\/[^/]+\/([^/]+\/)?index\.ts$/.test(target) && !isConfigOfRoom(file, target)
   })
   assert.deepEqual(detours.map(describe), [])
 })

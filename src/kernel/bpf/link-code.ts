@@ -54,7 +54,8 @@ export function linkProgram(object: BpfObject, program: ProgramDefinition, descr
 
 function codeOf(object: BpfObject, symbol: ElfSymbol): Uint8Array {
   const section = object.elf.sections[symbol.section]
-  if (section === undefined || symbol.value + symbol.size > section.bytes.length) throw invalidObject(`function ${symbol.name} is cut short`)
+  if (section === undefined || symbol.value + symbol.size > section.bytes.length)
+    throw invalidObject(`function ${symbol.name} is cut short`)
   return section.bytes.slice(symbol.value, symbol.value + symbol.size)
 }
 

@@ -130,7 +130,13 @@ export function possibleCpus(): number {
 
 /** Gives a map, program or link a name in a BPF file system, under which it outlives this process. */
 export function pin(native: NativeBpf, fd: number, path: string): void {
-  checked(`pinning ${path}`, new Attribute(24).pointer(0, Buffer.from(`${path}\0`)).u32(8, fd).call(native, BPF.OBJ_PIN))
+  checked(
+    `pinning ${path}`,
+    new Attribute(24)
+      .pointer(0, Buffer.from(`${path}\0`))
+      .u32(8, fd)
+      .call(native, BPF.OBJ_PIN),
+  )
 }
 
 /** The descriptor of what is pinned under a path, or undefined. */

@@ -90,17 +90,30 @@ export class BpfLink {
   }
 }
 
-export function loadProgram(native: NativeBpf, name: string, section: string, linked: LinkedProgram, license: string, btf: number): BpfProgram {
+export function loadProgram(
+  native: NativeBpf,
+  name: string,
+  section: string,
+  linked: LinkedProgram,
+  license: string,
+  btf: number,
+): BpfProgram {
   const type = programType(name, section)
   const attempt = (log: Uint8Array | undefined) => {
-    const attribute = new Attribute(144).u32(0, type).u32(4, linked.code.length / 8).pointer(8, linked.code)
+    const attribute = new Attribute(144)
+      .u32(0, type)
+      .u32(4, linked.code.length / 8)
+      .pointer(8, linked.code)
     attribute.pointer(16, Buffer.from(`${license.replaceAll('\0', '')}\0`, 'latin1')).text(48, name, 16)
     if (type === PROGRAM_TYPE.XDP) attribute.u32(68, ATTACH_TYPE.XDP)
     if (type === PROGRAM_TYPE.SYSCALL) attribute.u32(44, SLEEPABLE)
     if (log !== undefined) attribute.u32(24, 1).u32(28, log.length).pointer(32, log)
     if (linked.functions.length > 0) {
       attribute.u32(72, btf).u32(76, FUNCTION_RECORD_BYTES).pointer(80, linked.functions)
-      attribute.u32(88, linked.functions.length / FUNCTION_RECORD_BYTES).u32(92, LINE_RECORD_BYTES).pointer(96, linked.lines)
+      attribute
+        .u32(88, linked.functions.length / FUNCTION_RECORD_BYTES)
+        .u32(92, LINE_RECORD_BYTES)
+        .pointer(96, linked.lines)
       attribute.u32(104, linked.lines.length / LINE_RECORD_BYTES)
     }
     // A signal to this thread (the profiler, the inspector) makes the verifier give up: ask again.
@@ -120,7 +133,9 @@ export function loadProgram(native: NativeBpf, name: string, section: string, li
 
 function refused(name: string, result: number, log: Uint8Array): EvenerError {
   const end = log.indexOf(0)
-  const text = Buffer.from(log.buffer, 0, end === -1 ? log.length : end).toString('latin1').trimEnd()
+  const text = Buffer.from(log.buffer, 0, end === -1 ? log.length : end)
+    .toString('latin1')
+    .trimEnd()
   const shown = text.length > LOG_SHOWN ? `…${text.slice(-LOG_SHOWN)}` : text
   const cause = bpfFailure(`loading program ${name}`, result).message
   return new EvenerError('BPF_REFUSED', `the kernel's verifier refused program ${name} (${cause})\n${shown}`)
@@ -134,7 +149,12 @@ function programType(name: string, section: string): number {
 }
 
 /** Puts an XDP program on an interface: in the driver where it can (native), else in the stack (generic), as demanded if `mode` is given. */
-export function attachXdp(native: NativeBpf, program: BpfProgram, interfaceIndex: number, mode?: XdpMode): { link: BpfLink; mode: XdpMode } {
+export function attachXdp(
+  native: NativeBpf,
+  program: BpfProgram,
+  interfaceIndex: number,
+  mode?: XdpMode,
+): { link: BpfLink; mode: XdpMode } {
   const attempt = (flags: number) => {
     const attribute = new Attribute(16).u32(0, program.fd).u32(4, interfaceIndex).u32(8, ATTACH_TYPE.XDP).u32(12, flags)
     return attribute.call(native, BPF.LINK_CREATE)

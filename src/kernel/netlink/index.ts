@@ -4,4 +4,4 @@
  */
 export { MessageBuilder, readAttributes } from './message.ts'
 export { type LinkInfo, type NextHop, RouteSocket } from './route.ts'
-export { FLAG, NETLINK, type NativeNetlink, NetlinkSocket } from './socket.ts'
+export { FLAG, type NativeNetlink, NETLINK, NetlinkSocket } from './socket.ts'

@@ -1,5 +1,5 @@
-import { NETLINK, FLAG, NetlinkSocket, type NativeNetlink } from './socket.ts'
 import { MessageBuilder, readAttributes } from './message.ts'
+import { FLAG, type NativeNetlink, NETLINK, NetlinkSocket } from './socket.ts'
 
 const GET_LINK = 18
 const NEW_LINK_ATTRIBUTE = { ADDRESS: 1, NAME: 3, MTU: 4, LINK: 5, INFO: 18, XDP: 43 } as const
