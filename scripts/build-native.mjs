@@ -33,10 +33,15 @@ function nodeGyp() {
   }
 }
 
+/** The line of the output that says what is wrong, the most telling kind first. */
 function firstError(output) {
   const lines = output.split('\n')
-  const telling = lines.find((line) => /\berror:|not found|Could not find|ERR! stack Error/i.test(line))
-  return (telling ?? lines.findLast((line) => line.trim() !== '') ?? 'node-gyp failed').replace(/^gyp ERR! (stack )?/, '').trim()
+  const telling = [/FileNotFoundError: .*No such file or directory/, /\berror:/i, /command not found|: not found/, /ERR! stack Error/]
+  const line = telling.map((kind) => lines.find((one) => kind.test(one))).find((one) => one !== undefined)
+  const plain = (line ?? lines.findLast((one) => one.trim() !== '') ?? 'node-gyp failed').replace(/^gyp ERR! (stack )?/, '').trim()
+  return plain
+    .replace(/^FileNotFoundError: \[Errno 2\] No such file or directory: '(.*)'$/, 'there is no compiler $1')
+    .replace(/^Error: /, '')
 }
 
 if (process.platform !== 'linux') giveUp(`it is for Linux, this is ${process.platform}`)

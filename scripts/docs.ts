@@ -6,7 +6,7 @@
  */
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
-import { DIAGNOSTIC_CODES, describeOptions, jsonSchema } from '../src/config/index.ts'
+import { CONFIG_CODES, describeOptions, jsonSchema } from '../src/config/index.ts'
 import { SERVER_METRICS } from '../src/control/index.ts'
 import { ERROR_CODES } from '../src/core/index.ts'
 import { ACCESS_LOG_VARIABLES, type MetricDefinition, OBSERVE_METRICS } from '../src/observe/index.ts'
@@ -85,7 +85,7 @@ ${list(ERROR_CODES)}
 ## In a configuration
 | code | meaning |
 |---|---|
-${list(DIAGNOSTIC_CODES)}
+${list(CONFIG_CODES)}
 `
 }
 

@@ -1,61 +1,90 @@
-import { formatAddress, type SocketAddress } from '../core/index.ts'
-import { LOG_VARIABLES, pieces, REDIRECT_VARIABLES } from './build-plan.ts'
-import { closest } from './diagnostic.ts'
-import type { Finding } from './issues.ts'
-import type { Configuration } from './schema/root.ts'
-import type { Path } from './source.ts'
+import { addressBytes, formatAddress, type SocketAddress } from '../core/index.ts'
+import { type ConfigCode, isSlowRegex, nearest, type Path } from '../schema/index.ts'
+import type { Finding } from './diagnostic.ts'
+import type { Plan } from './plan.ts'
+import { findUnreachable } from './reachability.ts'
 
-/** What no schema sees: references, duplicates, binds that clash, routes that can never match. */
-export function crossCheck(input: Configuration): Finding[] {
-  return [...checkListeners(input), ...checkRoutes(input), ...checkPools(input), ...checkTop(input)]
+/** What concerns several options of a configuration: binds that clash, names that repeat, routes that nothing can reach. */
+export function crossCheck(plan: Plan): Finding[] {
+  const routes = plan.listeners.flatMap(({ name, routes: list }) => findUnreachable(name, list))
+  return [...checkBinds(plan), ...checkServerNames(plan), ...routes, ...checkRegexes(plan)]
 }
 
-/** Pools that routes name and nobody has. Works on what was read, so that these errors are told along with the schema's. */
-export function checkReferences(value: unknown): Finding[] {
-  const names = Object.keys(member(value, 'pools') ?? {})
+/**
+ * Pools that routes name and nobody has, pools that no route names, and options that say nothing beside an action. It works on
+ * what was written, so that it is told along with whatever else is wrong.
+ */
+export function checkReferences(values: unknown): Finding[] {
+  const pools = member(values, 'pools')
+  const names = Object.keys(pools ?? {})
+  const used = new Set<string>()
   const findings: Finding[] = []
-  for (const [listener, entry] of Object.entries(member(value, 'listeners') ?? {})) {
-    const routes = member(member(entry, 'http'), 'routes')
-    if (!Array.isArray(routes)) continue
-    for (const [index, route] of routes.entries()) {
-      const pool = member(route, 'pool')
-      if (typeof pool !== 'string' || names.includes(pool)) continue
-      const like = closest(pool, names)
-      const suggestion =
-        like === undefined ? `there ${names.length === 0 ? 'is none' : `are ${names.join(', ')}`}` : `did you mean "${like}"?`
-      findings.push(
-        error(
-          ['listeners', listener, 'http', 'routes', index, 'pool'],
-          'CONFIG_UNKNOWN_REFERENCE',
-          `there is no pool "${pool}"`,
-          suggestion,
-        ),
-      )
-    }
+  for (const [path, route] of routesIn(values)) {
+    const pool = (route as { pool?: unknown }).pool
+    if (typeof pool === 'string') used.add(pool)
+    if (typeof pool === 'string' && !names.includes(pool)) findings.push(unknownPool([...path, 'pool'], pool, names))
+    if (pool === undefined) findings.push(...checkIdleOptions(path, route))
   }
+  for (const name of names)
+    if (!used.has(name)) findings.push(warn(['pools', name], 'CONFIG_UNUSED', `no route uses pool "${name}"`, 'key'))
   return findings
 }
 
-function member(value: unknown, key: string): object | undefined {
-  return typeof value === 'object' && value !== null ? (value as Record<string, object | undefined>)[key] : undefined
+function unknownPool(path: Path, pool: string, names: readonly string[]): Finding {
+  const like = nearest(pool, names)
+  const others =
+    names.length === 0
+      ? 'there are no pools'
+      : names.length > 8
+        ? undefined
+        : `there ${names.length === 1 ? 'is' : 'are'} ${names.join(', ')}`
+  return fail(
+    path,
+    'CONFIG_UNKNOWN_REFERENCE',
+    `there is no pool ${JSON.stringify(pool)}`,
+    like === undefined ? others : `did you mean "${like}"?`,
+  )
 }
 
-function checkListeners(input: Configuration): Finding[] {
+/** A redirect or a fixed answer has no request to send on. */
+function checkIdleOptions(path: Path, route: object): Finding[] {
+  const action = ['redirect', 'respond'].find((name) => name in route)
+  if (action === undefined) return []
+  return ['requestHeaders', 'rewrite', 'retry', 'timeouts']
+    .filter((option) => option in route)
+    .map((option) => warn([...path, option], 'CONFIG_UNUSED', `"${option}" does nothing beside "${action}": no request is sent on`, 'key'))
+}
+
+function* routesIn(values: unknown): Generator<[Path, object]> {
+  for (const [listener, entry] of Object.entries(member(values, 'listeners') ?? {})) {
+    const routes = member(member(entry, 'http'), 'routes')
+    if (!Array.isArray(routes)) continue
+    for (const [index, route] of routes.entries()) {
+      if (typeof route === 'object' && route !== null) yield [['listeners', listener, 'http', 'routes', index], route]
+    }
+  }
+}
+
+function member(value: unknown, key: string): object | undefined {
+  if (typeof value !== 'object' || value === null) return undefined
+  const found = (value as Record<string, unknown>)[key]
+  return typeof found === 'object' && found !== null ? found : undefined
+}
+
+function checkBinds(plan: Plan): Finding[] {
   const findings: Finding[] = []
-  const bound: { readonly address: SocketAddress; readonly listener: string }[] = []
-  for (const [listener, { bind }] of Object.entries(input.listeners)) {
+  const taken: { readonly owner: string; readonly address: SocketAddress }[] = []
+  if (plan.admin !== undefined) taken.push({ owner: 'the admin endpoint', address: plan.admin.bind })
+  for (const { name, bind } of plan.listeners) {
     for (const [index, address] of bind.entries()) {
-      const clash = bound.find((other) => overlap(other.address, address))
+      const clash = taken.find((other) => overlap(other.address, address))
       if (clash !== undefined) {
-        findings.push(
-          error(
-            ['listeners', listener, 'bind', index],
-            'CONFIG_DUPLICATE',
-            `${formatAddress(address)} is bound already by listener "${clash.listener}" (${formatAddress(clash.address)})`,
-          ),
-        )
+        const [here, there] = [formatAddress(address), formatAddress(clash.address)]
+        const message =
+          here === there ? `${here} is bound by ${clash.owner} already` : `${here} overlaps ${there}, which ${clash.owner} binds`
+        findings.push(fail(['listeners', name, 'bind', index], 'CONFIG_DUPLICATE', message))
       }
-      bound.push({ address, listener })
+      taken.push({ owner: `listener "${name}"`, address })
     }
   }
   return findings
@@ -64,41 +93,25 @@ function checkListeners(input: Configuration): Finding[] {
 function overlap(a: SocketAddress, b: SocketAddress): boolean {
   if (a.family === 'unix' || b.family === 'unix') return a.family === b.family && formatAddress(a) === formatAddress(b)
   if (a.family !== b.family || a.port !== b.port || a.port === 0) return false
-  const isAny = (host: string): boolean => host === '0.0.0.0' || host === '::'
-  return a.host === b.host || isAny(a.host) || isAny(b.host)
+  const [one, other] = [addressBytes(a.host), addressBytes(b.host)]
+  const isAny = (bytes: Uint8Array): boolean => bytes.every((byte) => byte === 0)
+  return isAny(one) || isAny(other) || Buffer.compare(one, other) === 0
 }
 
-function checkRoutes(input: Configuration): Finding[] {
+function checkServerNames(plan: Plan): Finding[] {
   const findings: Finding[] = []
-  for (const [listener, { http }] of Object.entries(input.listeners)) {
-    let shadow = -1
-    for (const [index, route] of http.routes.entries()) {
-      const path = ['listeners', listener, 'http', 'routes', index]
-      if (shadow !== -1)
-        findings.push(warning(path, 'CONFIG_UNREACHABLE', `can never match: routes[${shadow}] before it matches every request`))
-      if (shadow === -1 && Object.values(route.match).every((part) => part === undefined)) shadow = index
-      if (route.redirect !== undefined) findings.push(...checkTemplate(route.redirect.to, REDIRECT_VARIABLES, [...path, 'redirect', 'to']))
-    }
-  }
-  return findings
-}
-
-function checkPools(input: Configuration): Finding[] {
-  const findings: Finding[] = []
-  const used = new Set(Object.values(input.listeners).flatMap(({ http }) => http.routes.map((route) => route.pool)))
-  for (const [pool, { servers }] of Object.entries(input.pools)) {
-    if (!used.has(pool)) findings.push({ ...warning(['pools', pool], 'CONFIG_UNUSED', `no route uses pool "${pool}"`), part: 'key' })
-    const seen = new Map<string, number>()
-    for (const [index, server] of servers.entries()) {
-      const name = server.name ?? formatAddress(server.address)
-      const first = seen.get(name)
-      if (first === undefined) seen.set(name, index)
+  for (const pool of plan.pools) {
+    const first = new Map<string, number>()
+    for (const [index, { name }] of pool.servers.entries()) {
+      const other = first.get(name)
+      if (other === undefined) first.set(name, index)
       else
         findings.push(
-          error(
-            ['pools', pool, 'servers', index],
+          fail(
+            ['pools', pool.name, 'servers', index],
             'CONFIG_DUPLICATE',
-            `"${name}" is the name of servers[${first}] already; names are unique in a pool`,
+            `"${name}" is servers[${other}] already`,
+            'names are unique in a pool',
           ),
         )
     }
@@ -106,57 +119,35 @@ function checkPools(input: Configuration): Finding[] {
   return findings
 }
 
-function checkTop(input: Configuration): Finding[] {
-  const findings: Finding[] = []
-  const { admin, accessLog } = input
-  if (admin !== 'none' && admin.token === undefined && !isLocal(admin.bind)) {
-    findings.push(
-      error(
-        ['admin'],
-        'CONFIG_MISSING',
-        `the admin endpoint on ${formatAddress(admin.bind)} can be reached from elsewhere and needs a "token"`,
-        'for example token: "${ADMIN_TOKEN}"',
-      ),
-    )
-  }
-  if (accessLog !== undefined && accessLog.format !== 'json' && accessLog.format !== 'combined') {
-    if (!accessLog.format.includes('{')) {
-      findings.push(
-        error(
-          ['accessLog', 'format'],
-          'CONFIG_UNKNOWN_VALUE',
-          `unknown format "${accessLog.format}"`,
-          '"json", "combined", or a template like "{client} {uri} {status}"',
-        ),
-      )
+function checkRegexes(plan: Plan): Finding[] {
+  const message = 'the regular expression can take time that grows with the square of the text, or worse'
+  const hint = 'two repetitions in a row should not match the same text'
+  return [...regexesIn(plan)]
+    .filter(([, source]) => isSlowRegex(source))
+    .map(([path]) => ({ ...warn(path, 'CONFIG_BACKTRACKING', message), hint }))
+}
+
+function* regexesIn(plan: Plan): Generator<[Path, string]> {
+  for (const listener of plan.listeners) {
+    for (const [index, { match, rewrite }] of listener.routes.entries()) {
+      const path = ['listeners', listener.name, 'http', 'routes', index]
+      for (const [at, { kind, value }] of match.paths.entries()) if (kind === 'regex') yield [[...path, 'match', 'path', at], value]
+      for (const [part, fields] of [
+        ['header', match.headers],
+        ['cookie', match.cookies],
+        ['query', match.query],
+      ] as const) {
+        for (const { name, kind, value } of fields) if (kind === 'regex') yield [[...path, 'match', part, name, 'regex'], value]
+      }
+      if (rewrite?.kind === 'regex') yield [[...path, 'rewrite', 'regex'], rewrite.regex]
     }
-    findings.push(...checkTemplate(accessLog.format, LOG_VARIABLES, ['accessLog', 'format']))
   }
-  return findings
 }
 
-function checkTemplate(template: string, known: readonly string[], path: Path): Finding[] {
-  return pieces(template)
-    .filter((piece) => piece.name !== undefined && !known.includes(piece.name))
-    .map((piece) => {
-      const like = closest(piece.name as string, known)
-      return error(
-        path,
-        'CONFIG_UNKNOWN_VALUE',
-        `unknown variable ${piece.text}`,
-        like === undefined ? `known are ${known.map((one) => `{${one}}`).join(', ')}` : `did you mean {${like}}?`,
-      )
-    })
+function fail(path: Path, code: ConfigCode, message: string, hint?: string): Finding {
+  return { path, part: 'value', complaint: { code, message, hint } }
 }
 
-function isLocal(address: SocketAddress): boolean {
-  return address.family === 'unix' || address.host === '::1' || address.host.startsWith('127.')
-}
-
-function error(path: Path, code: Finding['details']['code'], message: string, suggestion?: string): Finding {
-  return { path, part: 'value', details: { severity: 'error', code, message, suggestion } }
-}
-
-function warning(path: Path, code: Finding['details']['code'], message: string): Finding {
-  return { path, part: 'value', details: { severity: 'warning', code, message, suggestion: undefined } }
+function warn(path: Path, code: ConfigCode, message: string, part: 'key' | 'value' = 'value'): Finding {
+  return { path, part, complaint: { severity: 'warning', code, message } }
 }

@@ -1,6 +1,6 @@
 import type { z } from 'zod'
-import { describeType, unwrap } from './issues.ts'
-import { configuration } from './schema/root.ts'
+import { configuration } from './root.ts'
+import { describeType, unwrap } from './schema-walk.ts'
 
 /** An option as the reference page shows it. */
 export interface OptionDescription {

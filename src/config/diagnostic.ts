@@ -1,33 +1,17 @@
-import { styleText } from 'node:util'
+import type { Complaint, ConfigCode, Path, Severity } from '../schema/index.ts'
+import type { Span } from './source.ts'
 
-/** Codes of diagnostics, never reused for another meaning. */
-export const DIAGNOSTIC_CODES = {
-  CONFIG_NOT_READABLE: 'the file cannot be read',
-  CONFIG_SYNTAX: 'the file is not well-formed YAML, JSON or TypeScript',
-  CONFIG_UNKNOWN_KEY: 'there is no option with this name',
-  CONFIG_UNKNOWN_VALUE: 'the value is not one of those that the option knows',
-  CONFIG_MISSING: 'a required option is missing',
-  CONFIG_WRONG_TYPE: 'the value is of another type than the option wants',
-  CONFIG_INVALID_VALUE: 'the value is of the right type, but not valid for the option',
-  CONFIG_UNKNOWN_REFERENCE: 'a name refers to something that is not there',
-  CONFIG_DUPLICATE: 'two things have the same name or address',
-  CONFIG_SUBSTITUTION: 'an environment variable or file that the value asks for is not there',
-  CONFIG_UNREACHABLE: 'a route can never match, because an earlier one always does',
-  CONFIG_UNUSED: 'something is configured that nothing uses',
-} as const
-
-export type DiagnosticCode = keyof typeof DIAGNOSTIC_CODES
-
+/** One thing that is wrong, and where. Plain data; `evener check --json` prints a list of them. */
 export interface Diagnostic {
-  readonly severity: 'error' | 'warning'
-  readonly code: DiagnosticCode
+  readonly severity: Severity
+  readonly code: ConfigCode
   readonly file: string
-  /** From 1; 0 where the place has no text (a TypeScript configuration). */
+  /** From 1; 0 where the place has no text (a property of a TypeScript configuration, the command line). */
   readonly line: number
   readonly column: number
-  /** Bytes of the line to underline. */
+  /** Characters of the line to underline. */
   readonly length: number
-  /** "pools.web.algorithm" */
+  /** "pools.web.algorithm"; empty for the whole file. */
   readonly path: string
   readonly message: string
   readonly suggestion?: string
@@ -35,52 +19,47 @@ export interface Diagnostic {
   readonly source?: string
 }
 
-/** For the terminal: place, message and code frame of each. */
-export function formatDiagnostics(diagnostics: readonly Diagnostic[], options: { readonly color: boolean }): string {
-  return diagnostics.map((diagnostic) => formatDiagnostic(diagnostic, options.color)).join('\n')
+/** What is wrong at a path; its place in a file is found later. `key` points at the option's name, `value` at what it says. */
+export interface Finding {
+  readonly path: Path
+  readonly part: 'key' | 'value'
+  readonly complaint: Complaint
 }
 
-function formatDiagnostic(diagnostic: Diagnostic, color: boolean): string {
-  const paint = (style: 'bold' | 'red' | 'yellow' | 'dim', text: string): string =>
-    color ? styleText(style, text, { validateStream: false }) : text
-  const { severity, file, line, column, path, message, source, suggestion, code } = diagnostic
-  const place = line === 0 ? file : `${file}:${line}:${column}`
-  const tone = severity === 'error' ? 'red' : 'yellow'
-  const about = [path === '' ? '' : `${path}: `, severity === 'warning' ? 'warning: ' : '', message].join('')
-  const hint = suggestion === undefined ? '' : `  ${suggestion}`
-  const head = `${paint('bold', place)}  ${paint(tone, about)}`
-  if (source === undefined || line === 0) return `${head}${hint}  ${paint('dim', `[${code}]`)}`
-  const margin = String(line).length
-  const shown = source.replaceAll('\t', ' ')
-  const carets = '^'.repeat(Math.max(1, Math.min(diagnostic.length, shown.length - column + 1)))
-  return `${head}\n  ${line} | ${shown}\n  ${' '.repeat(margin)} | ${' '.repeat(column - 1)}${paint(tone, carets)}${hint}      ${paint('dim', `[${code}]`)}`
+const NOWHERE = { line: 0, column: 0, length: 0 }
+
+export function diagnose(complaint: Complaint, file: string, span: Span | undefined, path: Path = []): Diagnostic {
+  const { severity = 'error', code, message, hint } = complaint
+  const place = span ?? NOWHERE
+  return { severity, code, file, ...place, path: formatPath(path), message, ...(hint === undefined ? {} : { suggestion: hint }) }
 }
 
-/** The candidate that is most like the word, if any is like it enough. */
-export function closest(word: string, candidates: readonly string[]): string | undefined {
-  let best: string | undefined
-  let least = Math.max(1, Math.floor(word.length / 3)) + 1
-  for (const candidate of candidates) {
-    const distance = damerauLevenshtein(word.toLowerCase(), candidate.toLowerCase())
-    if (distance < least) {
-      least = distance
-      best = candidate
-    }
-  }
-  return best
+/** "listeners.web.http.routes[2]"; keys that are no words stand in brackets. */
+export function formatPath(path: Path): string {
+  return path
+    .map((step, index) => {
+      if (typeof step === 'number') return `[${step}]`
+      if (!/^[\w-]+$/.test(step)) return `[${JSON.stringify(step)}]`
+      return index === 0 ? step : `.${step}`
+    })
+    .join('')
 }
 
-/** Insertions, deletions, substitutions and swaps of neighbours (optimal string alignment). */
-function damerauLevenshtein(a: string, b: string): number {
-  if (a.length > 64 || b.length > 64) return Number.POSITIVE_INFINITY
-  const rows = Array.from({ length: a.length + 1 }, (_, i) => [i, ...Array<number>(b.length).fill(0)])
-  for (let j = 0; j <= b.length; j++) rows[0][j] = j
-  for (let i = 1; i <= a.length; i++) {
-    for (let j = 1; j <= b.length; j++) {
-      const cost = a[i - 1] === b[j - 1] ? 0 : 1
-      rows[i][j] = Math.min(rows[i - 1][j] + 1, rows[i][j - 1] + 1, rows[i - 1][j - 1] + cost)
-      if (i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1]) rows[i][j] = Math.min(rows[i][j], rows[i - 2][j - 2] + 1)
-    }
-  }
-  return rows[a.length][b.length]
+/** The inverse of formatPath. */
+export function parsePath(text: string): Path {
+  return [...text.matchAll(/\[(\d+)\]|\[("(?:[^"\\]|\\.)*")\]|([\w-]+)/g)].map(([, index, quoted, word]) => {
+    if (index !== undefined) return Number(index)
+    return quoted === undefined ? word : (JSON.parse(quoted) as string)
+  })
+}
+
+/** By file in the order in which they were read, and by place; of equal ones the first. */
+export function sortDiagnostics(diagnostics: readonly Diagnostic[], files: readonly string[]): Diagnostic[] {
+  const seen = new Set<string>()
+  return diagnostics
+    .filter(({ file, line, column, path, message }) => {
+      const key = JSON.stringify([file, line, column, path, message])
+      return !seen.has(key) && seen.add(key)
+    })
+    .sort((a, b) => files.indexOf(a.file) - files.indexOf(b.file) || a.line - b.line || a.column - b.column)
 }

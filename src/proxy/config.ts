@@ -1,83 +1,147 @@
-import type { SocketAddress } from '../core/index.ts'
-import type { RoutePlan } from '../route/config.ts'
+import { z } from 'zod'
+import { normaliseRoute, ROUTE_ACTIONS, type RouteConfig, routeShape } from '../route/config.ts'
+import {
+  address,
+  complain,
+  duration,
+  durationOrNone,
+  exactlyOne,
+  given,
+  inherited,
+  isToken,
+  oneOrMore,
+  options,
+  sizeBetween,
+  sizeOrNone,
+} from '../schema/index.ts'
+import type { HttpListenerPlan, HttpRoutePlan } from './plan.ts'
+import { normaliseRetry, retry } from './retry-option.ts'
+
+export { errorPages, normaliseErrorPages } from './error-page-option.ts'
+export type * from './plan.ts'
+
+/** A head and what the proxy adds to it must fit into one block of the engine, which has 32 KiB. */
+const headSize = sizeBetween(1024, 24 * 1024)
+
+const timeoutShape = {
+  requestHead: duration.prefault('10s').describe('For a whole request head, from its first byte or the beginning of the connection.'),
+  requestBody: duration.prefault('30s').describe('For each next piece of a request body.'),
+  idle: duration.prefault('60s').describe('For a kept-alive connection without a request.'),
+  send: duration.prefault('60s').describe('Without progress while bytes wait for the client to take them.'),
+  tunnel: durationOrNone.prefault('1h').describe('Silence of an upgraded connection (WebSocket), or "none".'),
+  connect: duration.prefault('3s').describe('For a connection to a server.'),
+  response: duration.prefault('30s').describe('For the response head, and for each next piece of its body.'),
+}
+
+const limitShape = {
+  head: headSize.prefault('16KiB').describe('A request head, 1KiB to 24KiB; 431 above it.'),
+  line: headSize.prefault('8KiB').describe('A request line; 414 above it.'),
+  fields: z.int().min(1).max(256).default(100).describe('Fields of a request; 431 above it.'),
+  body: sizeOrNone.prefault('none').describe('A request body; 413 above it. "none" for no limit.'),
+  connections: z
+    .int()
+    .min(1)
+    .max(1_000_000)
+    .default(50_000)
+    .describe('Open connections of a listener in each worker; more wait in the kernel.'),
+}
+
+const inheritableTimeouts = inherited(timeoutShape)
+
+/** `timeouts` of the top level. */
+export const timeouts = options({
+  ...timeoutShape,
+  drain: duration.prefault('30s').describe('Grace period of a shutdown, after which open exchanges are cut off.'),
+})
+/** `limits` of the top level. */
+export const limits = options(limitShape)
+
+export type TimeoutsConfig = z.output<typeof timeouts>
+export type LimitsConfig = z.output<typeof limits>
+
+const { connect, response, requestBody, tunnel } = inheritableTimeouts
+
+/** One entry of `routes`. */
+const route = options({
+  ...routeShape,
+  retry: retry.prefault({}).describe('When to try again.'),
+  timeouts: options({ connect, response, requestBody, tunnel }).prefault({}).describe('Override those of the pool and the listener.'),
+}).check(exactlyOne('a route', ROUTE_ACTIONS))
+
+const via = z.string().check(
+  z.superRefine((text, context) => {
+    if (!isToken(text))
+      complain(context, {
+        code: 'CONFIG_INVALID_HEADER',
+        message: `${JSON.stringify(text)} is no pseudonym for Via`,
+        hint: 'letters, digits, "-", "." and "_"',
+      })
+  }),
+)
 
 /** One entry of `listeners`. */
-export interface HttpListenerPlan {
-  readonly name: string
-  readonly bind: readonly SocketAddress[]
-  readonly kind: 'http'
-  readonly timeouts: ListenerTimeoutsPlan
-  readonly limits: ListenerLimitsPlan
-  /** Pseudonym in Via; undefined adds no Via. */
-  readonly via: string | undefined
-  readonly forwarded: ForwardedMode
-  /** Where none matches the answer is 404. */
-  readonly routes: readonly HttpRoutePlan[]
+export const listener = options({
+  bind: oneOrMore(address).describe('Where to listen: "0.0.0.0:80", "[::]:80", ":80" (all IPv4 addresses), "unix:/run/web.sock".'),
+  http: options({
+    routes: z.array(route).min(1, 'a listener has at least one route').describe('First match wins; none is a 404.'),
+    timeouts: options(inheritableTimeouts).prefault({}).describe('Override those of the top level.'),
+    limits: options(inherited(limitShape)).prefault({}).describe('Override those of the top level.'),
+    via: via.default('evener').describe('Pseudonym in Via, or "none".'),
+    forwarded: z
+      .enum(['x-forwarded', 'forwarded', 'both', 'none'])
+      .default('x-forwarded')
+      .describe('Which fields tell the server about the client. Those of untrusted peers are removed in any case.'),
+  }).describe('Requests of HTTP/1.1 and HTTP/1.0.'),
+})
+
+export type ListenerConfig = z.output<typeof listener>
+
+/** What a listener inherits. */
+export interface ListenerDefaults {
+  readonly timeouts: TimeoutsConfig
+  readonly limits: LimitsConfig
+  /** The timeouts that each pool sets itself. */
+  readonly poolTimeouts: ReadonlyMap<string, { readonly connect?: number | undefined; readonly response?: number | undefined }>
 }
 
-export type ListenerPlan = HttpListenerPlan
-
-/** Which fields tell the server about the client. Whatever the mode, those of an untrusted peer are removed. */
-export type ForwardedMode = 'both' | 'forwarded' | 'x-forwarded' | 'none'
-
-/** All in milliseconds; 0 is "no limit" where the schema allows "none". */
-export interface ListenerTimeoutsPlan {
-  /** From the first byte of a request (or the start of a new connection) to the end of its head. */
-  readonly requestHeadMs: number
-  /** Longest wait for the next piece of a request's body. */
-  readonly requestBodyMs: number
-  /** A kept-alive connection without a request. */
-  readonly idleMs: number
-  /** Longest time in which the client takes no byte of what waits for it. */
-  readonly sendMs: number
-  /** Silence in both directions of an upgraded connection (WebSocket). */
-  readonly tunnelMs: number
+export function normaliseListener(name: string, { bind, http }: ListenerConfig, defaults: ListenerDefaults): HttpListenerPlan {
+  const time = { ...defaults.timeouts, ...given(http.timeouts) }
+  const limit = { ...defaults.limits, ...given(http.limits) }
+  return {
+    name,
+    bind,
+    kind: 'http',
+    timeouts: {
+      requestHeadMs: time.requestHead,
+      requestBodyMs: time.requestBody,
+      idleMs: time.idle,
+      sendMs: time.send,
+      tunnelMs: time.tunnel,
+    },
+    limits: {
+      maxHeadBytes: limit.head,
+      maxLineBytes: Math.min(limit.line, limit.head),
+      maxFields: limit.fields,
+      maxBodyBytes: limit.body,
+      maxConnections: limit.connections,
+    },
+    via: http.via === 'none' ? undefined : http.via,
+    forwarded: http.forwarded,
+    routes: http.routes.map((each, index) => normaliseHttpRoute(`listeners.${name}.http.routes[${index}]`, each, time, defaults)),
+  }
 }
 
-export interface ListenerLimitsPlan {
-  readonly maxHeadBytes: number
-  readonly maxLineBytes: number
-  readonly maxFields: number
-  /** Number.MAX_SAFE_INTEGER where there is no limit. */
-  readonly maxBodyBytes: number
-  /** Open connections of this listener over all workers. */
-  readonly maxConnections: number
-}
-
-/** A route of an HTTP listener: the match and action of `route`, and how the proxy carries it out. */
-export interface HttpRoutePlan extends RoutePlan {
-  /** Folded: the route's own, else the pool's, else the listener's, else the top level's. */
-  readonly timeouts: ExchangeTimeoutsPlan
-  readonly retry: RetryPlan
-}
-
-export interface ExchangeTimeoutsPlan {
-  readonly connectMs: number
-  /** Longest wait for the response's head, and then for each next piece of its body. */
-  readonly responseMs: number
-  readonly requestBodyMs: number
-  readonly tunnelMs: number
-}
-
-/**
- * A request whose bytes never left, or whose reused connection died before any byte of a response, may always be tried again
- * as long as `attempts` allows. The conditions here come on top, and never for a method that is not idempotent.
- */
-export interface RetryPlan {
-  /** Attempts in all, the first included: 1 is "never again". */
-  readonly attempts: number
-  readonly onConnectFailure: boolean
-  /** The connection ended before the response's head did. */
-  readonly onReset: boolean
-  /** `timeouts.response` (not connect, which is a connect failure) before the response's head. */
-  readonly onTimeout: boolean
-  /** Sorted. */
-  readonly onStatus: readonly number[]
-}
-
-/** The body of an answer that Evener itself gives with `status`; statuses without one have the built-in page. */
-export interface ErrorPagePlan {
-  readonly status: number
-  readonly contentType: string
-  readonly body: string
+function normaliseHttpRoute(
+  id: string,
+  config: z.output<typeof route>,
+  inheritedTimeouts: TimeoutsConfig,
+  { poolTimeouts }: ListenerDefaults,
+): HttpRoutePlan {
+  const ofPool = poolTimeouts.get(config.pool ?? '')
+  const time = { ...inheritedTimeouts, ...given(ofPool), ...given(config.timeouts) }
+  return {
+    ...normaliseRoute(id, config as RouteConfig),
+    timeouts: { connectMs: time.connect, responseMs: time.response, requestBodyMs: time.requestBody, tunnelMs: time.tunnel },
+    retry: normaliseRetry(config.retry),
+  }
 }

@@ -6,10 +6,12 @@
  * which is why a router belongs to one thread.
  */
 
-export type { RoutePlan } from './config.ts'
 export { explainRoute, type PredicateExplanation, type RouteExplanation } from './explain.ts'
 export { compileHeaderEdit, FIELD_DROPPED, HeaderEdit } from './header-edit.ts'
 export { NormalPath } from './normal-path.ts'
+
+export type { RoutePlan } from './plan.ts'
+
 export { RedirectTemplate } from './redirect-template.ts'
 export { compileRewrite, MAX_REWRITTEN_BYTES, Rewrite } from './rewrite.ts'
 export { type MatchablePlan, NO_ROUTE, PATH_REFUSED, Router } from './router.ts'

@@ -49,7 +49,7 @@ export function always(check: (value: Record<string, unknown>, report: Report) =
     check(value as Record<string, unknown>, (complaint, path) => complain(context, complaint, path))
   })
   refinement._zod.def.when = () => true
-  return refinement as z.core.$ZodCheck<never>
+  return refinement as z.core.$ZodCheck<unknown>
 }
 
 /** The members that are not undefined: what a level of inheritance says. */

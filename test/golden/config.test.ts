@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { test } from 'node:test'
-import { DIAGNOSTIC_CODES, formatDiagnostics, loadConfig, planFromInput } from '../../src/config/index.ts'
+import { CONFIG_CODES, formatDiagnostics, loadConfig, planFromInput } from '../../src/config/index.ts'
 import { temporaryFolder } from '../support/cleanup.ts'
 
 /**
@@ -54,7 +54,7 @@ test('a file that is not there is a diagnostic like any other', async () => {
 
 test('every diagnostic code is shown by some case', () => {
   assert.deepEqual(
-    Object.keys(DIAGNOSTIC_CODES).filter((code) => !seen.has(code)),
+    Object.keys(CONFIG_CODES).filter((code) => !seen.has(code)),
     [],
   )
 })

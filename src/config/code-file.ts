@@ -1,0 +1,106 @@
+import { once } from 'node:events'
+import { stripTypeScriptTypes } from 'node:module'
+import { resolve } from 'node:path'
+import { fileURLToPath, pathToFileURL } from 'node:url'
+import { Worker } from 'node:worker_threads'
+import type { Path } from '../schema/index.ts'
+import { type Diagnostic, diagnose } from './diagnostic.ts'
+import type { Source } from './source.ts'
+import type { Environment } from './substitute.ts'
+
+export interface CodeTask {
+  readonly url: string
+  /** What `import … from 'evener'` gets. */
+  readonly entry: string
+}
+
+export type CodeResult =
+  | { readonly kind: 'loaded'; readonly value: unknown; readonly problems: readonly { readonly path: Path; readonly message: string }[] }
+  | { readonly kind: 'failed'; readonly message: string; readonly stack: string }
+  | { readonly kind: 'no-export' }
+
+export const CODE_EXTENSIONS: readonly string[] = ['.ts', '.mts', '.js', '.mjs']
+/** Importing a configuration may take so long; one that never ends is an error. */
+const MAX_SECONDS = 20
+const EXTENSION = import.meta.url.endsWith('.ts') ? '.ts' : '.js'
+const ENTRY = new URL(`../index${EXTENSION}`, import.meta.url).href
+
+/** Runs a configuration in TypeScript or JavaScript and returns its default export as data, with what is wrong. */
+export async function readCode(
+  source: Source,
+  env: Environment,
+): Promise<{ value: { readonly value: unknown } | undefined; diagnostics: Diagnostic[] }> {
+  const result = await run({ url: pathToFileURL(resolve(source.file)).href, entry: ENTRY }, env)
+  if (result.kind === 'loaded') {
+    const diagnostics = result.problems.map(({ path, message }) =>
+      diagnose({ code: 'CONFIG_WRONG_TYPE', message }, source.file, undefined, path),
+    )
+    return { value: { value: result.value }, diagnostics }
+  }
+  if (result.kind === 'no-export') {
+    const hint = 'it ends in "export default defineConfig({ … })"'
+    return {
+      value: undefined,
+      diagnostics: [
+        diagnose(
+          { code: 'CONFIG_WRONG_TYPE', message: 'the file has no default export with a configuration', hint },
+          source.file,
+          undefined,
+        ),
+      ],
+    }
+  }
+  return { value: undefined, diagnostics: [describeFailure(source, result.message, result.stack)] }
+}
+
+async function run(task: CodeTask, env: Environment): Promise<CodeResult> {
+  const given = Object.fromEntries(Object.entries(env).filter(([, value]) => value !== undefined))
+  const worker = new Worker(new URL(`./code-worker${EXTENSION}`, import.meta.url), { workerData: task, env: given, name: 'evener-config' })
+  const fail = (message: string): CodeResult => ({ kind: 'failed', message, stack: '' })
+  const limit = AbortSignal.timeout(MAX_SECONDS * 1000)
+  const ended = new Promise<CodeResult>((done) => {
+    limit.addEventListener('abort', () => done(fail(`it does not come to an end within ${MAX_SECONDS} s`)))
+    worker.once('exit', () => done(fail('it ended the process instead of exporting a configuration')))
+    worker.once('error', (error) => done({ kind: 'failed', message: (error as Error).message, stack: (error as Error).stack ?? '' }))
+  })
+  const result = await Promise.race([
+    once(worker, 'message', { signal: limit }).then(
+      ([message]) => message as CodeResult,
+      () => ended,
+    ),
+    ended,
+  ])
+  await worker.terminate()
+  return result
+}
+
+function describeFailure(source: Source, message: string, stack: string): Diagnostic {
+  const [file, line] = placeOf(stack, source) ?? []
+  const complaint = { code: 'CONFIG_SYNTAX', message: message.split('\n')[0] } as const
+  if (line === undefined || file !== resolve(source.file)) {
+    const hint = file === undefined ? undefined : `in ${file}:${line}`
+    return diagnose({ ...complaint, hint }, source.file, undefined)
+  }
+  return diagnose(complaint, source.file, source.lineSpan(line))
+}
+
+/** The first place in a stack trace that is in a file outside of Node and of this program; "file:line" stands before syntax errors. */
+function placeOf(stack: string, source: Source): [file: string, line: number] | undefined {
+  for (const line of stack.split('\n')) {
+    const match = /(file:\/\/[^\s():]+|\/[^\s():]+):(\d+)(?::\d+)?\)?$/.exec(line)
+    if (match === null || match[1].includes('code-worker')) continue
+    return [match[1].startsWith('file:') ? fileURLToPath(match[1]) : match[1], Number(match[2])]
+  }
+  return parseFailure(source)
+}
+
+/** The engine does not say where JavaScript is malformed; the parser that strips types does. */
+function parseFailure(source: Source): [file: string, line: number] | undefined {
+  try {
+    stripTypeScriptTypes(source.text)
+    return undefined
+  } catch (error) {
+    const line = /:(\d+)\n/.exec((error as Error).stack ?? '')?.[1]
+    return line === undefined ? undefined : [resolve(source.file), Number(line)]
+  }
+}

@@ -1,0 +1,83 @@
+import type { SocketAddress } from '../core/index.ts'
+import type { RoutePlan } from '../route/index.ts'
+
+/** One entry of `listeners`. */
+export interface HttpListenerPlan {
+  readonly name: string
+  readonly bind: readonly SocketAddress[]
+  readonly kind: 'http'
+  readonly timeouts: ListenerTimeoutsPlan
+  readonly limits: ListenerLimitsPlan
+  /** Pseudonym in Via; undefined adds no Via. */
+  readonly via: string | undefined
+  readonly forwarded: ForwardedMode
+  /** Where none matches the answer is 404. */
+  readonly routes: readonly HttpRoutePlan[]
+}
+
+export type ListenerPlan = HttpListenerPlan
+
+/** Which fields tell the server about the client. Whatever the mode, those of an untrusted peer are removed. */
+export type ForwardedMode = 'both' | 'forwarded' | 'x-forwarded' | 'none'
+
+/** All in milliseconds; 0 is "no limit" where the schema allows "none". */
+export interface ListenerTimeoutsPlan {
+  /** From the first byte of a request (or the start of a new connection) to the end of its head. */
+  readonly requestHeadMs: number
+  /** Longest wait for the next piece of a request's body. */
+  readonly requestBodyMs: number
+  /** A kept-alive connection without a request. */
+  readonly idleMs: number
+  /** Longest time in which the client takes no byte of what waits for it. */
+  readonly sendMs: number
+  /** Silence in both directions of an upgraded connection (WebSocket). */
+  readonly tunnelMs: number
+}
+
+export interface ListenerLimitsPlan {
+  readonly maxHeadBytes: number
+  readonly maxLineBytes: number
+  readonly maxFields: number
+  /** Number.MAX_SAFE_INTEGER where there is no limit. */
+  readonly maxBodyBytes: number
+  /** Open connections of this listener in each worker; more wait in the kernel. */
+  readonly maxConnections: number
+}
+
+/** A route of an HTTP listener: the match and action of `route`, and how the proxy carries it out. */
+export interface HttpRoutePlan extends RoutePlan {
+  /** Folded: the route's own, else the pool's, else the listener's, else the top level's. */
+  readonly timeouts: ExchangeTimeoutsPlan
+  readonly retry: RetryPlan
+}
+
+export interface ExchangeTimeoutsPlan {
+  readonly connectMs: number
+  /** Longest wait for the response's head, and then for each next piece of its body. */
+  readonly responseMs: number
+  readonly requestBodyMs: number
+  readonly tunnelMs: number
+}
+
+/**
+ * A request whose bytes never left, or whose reused connection died before any byte of a response, may always be tried again
+ * as long as `attempts` allows. The conditions here come on top, and never for a method that is not idempotent.
+ */
+export interface RetryPlan {
+  /** Attempts in all, the first included: 1 is "never again". */
+  readonly attempts: number
+  readonly onConnectFailure: boolean
+  /** The connection ended before the response's head did. */
+  readonly onReset: boolean
+  /** `timeouts.response` (not connect, which is a connect failure) before the response's head. */
+  readonly onTimeout: boolean
+  /** Sorted. */
+  readonly onStatus: readonly number[]
+}
+
+/** The body of an answer that Evener itself gives with `status`; statuses without one have the built-in page. */
+export interface ErrorPagePlan {
+  readonly status: number
+  readonly contentType: string
+  readonly body: string
+}
