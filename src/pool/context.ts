@@ -22,6 +22,8 @@ export class PickContext {
   keySource: KeySource
   /** Milliseconds since the epoch. */
   nowMs = 0
+  /** Index of the server that the request's cookie names (PersistenceCookie.read), or -1. */
+  persisted = -1
   /** How many servers are excluded. */
   excludedCount = 0
   /** Set by the pool while it has nothing but excluded servers left. */
@@ -39,6 +41,7 @@ export class PickContext {
   /** Forgets the last request. */
   begin(nowMs: number): void {
     this.nowMs = nowMs
+    this.persisted = -1
     this.excludedCount = 0
     this.ignoresExclusion = false
     this.#hashedKey = null

@@ -1,4 +1,5 @@
 import type { SocketAddress } from '../core/index.ts'
+import type { CookiePersistence } from './persistence/cookie.ts'
 
 /** What the pool room needs of a server of the plan. Plain data. */
 export interface ServerDefinition {
@@ -35,6 +36,20 @@ export interface PoolDefinition {
   readonly breaker?: BreakerDefinition | undefined
   /** Without one, retries are limited by their number for each request only. */
   readonly retryBudget?: RetryBudgetDefinition | undefined
+  readonly persistence?: PersistenceDefinition | undefined
+}
+
+/** How a client stays with its server: by a cookie, or by a table that remembers a key of its requests. */
+export type PersistenceDefinition = ({ readonly kind: 'cookie' } & CookiePersistence) | TablePersistence
+
+export interface TablePersistence {
+  readonly kind: 'table'
+  /** `key`, `prefixLength4` and so on, as those of the algorithm `hash`. */
+  readonly key: AlgorithmOptions
+  /** Seconds after the last request. */
+  readonly ttlSeconds: number
+  /** Sessions that there is room for, over all workers; above it those go that would expire first. */
+  readonly size: number
 }
 
 export interface BreakerDefinition {

@@ -28,15 +28,20 @@ export {
   type BreakerDefinition,
   MAX_WEIGHT,
   type OutlierDefinition,
+  type PersistenceDefinition,
   type PoolDefinition,
   type QueueDefinition,
   type RetryBudgetDefinition,
   type ServerDefinition,
+  type TablePersistence,
 } from './definition.ts'
 export { hashBytes, hashText } from './hash.ts'
 export { type HashKey, hashKeyBytes, parseKeyName } from './hash-key.ts'
 export type { TableLimits } from './layout.ts'
 export type { EjectionChange } from './outliers.ts'
+export { type CookieMode, type CookiePersistence, PersistenceCookie, type ReadCookie } from './persistence/cookie.ts'
+export type { ValueFormat } from './persistence/server-value.ts'
+export { type SessionEntry, SessionTable } from './persistence/session-table.ts'
 export { ALL_FULL, BREAKER_OPEN, NONE_AVAILABLE, type PickResult, Pool } from './pool.ts'
 export { type Random, SeededRandom } from './random.ts'
 export type { RetryBudget } from './retry-budget.ts'

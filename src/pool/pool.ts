@@ -5,10 +5,12 @@ import { enter } from './count.ts'
 import type { PoolDefinition } from './definition.ts'
 import { Ejector } from './ejector.ts'
 import { LEDGER, POOL, SERVER } from './layout.ts'
+import { PersistenceCookie } from './persistence/cookie.ts'
+import { KeyPersistence } from './persistence/key.ts'
 import { RetryBudget } from './retry-budget.ts'
 import { Server } from './server.ts'
 import type { PoolSlots } from './slots.ts'
-import { OUTCOME, type Outcome } from './state.ts'
+import { ADMIN, HEALTH, OUTCOME, type Outcome } from './state.ts'
 import type { PoolTable } from './table.ts'
 import { Tiers } from './tiers.ts'
 import { type QueueHost, WaitQueue } from './wait-queue.ts'
@@ -41,6 +43,9 @@ export class Pool {
   readonly queue: WaitQueue | null
   readonly breaker: Breaker | null
   readonly retryBudget: RetryBudget | null
+  /** The cookie that keeps clients with their servers; null where persistence is by table or not at all. */
+  readonly cookie: PersistenceCookie | null
+  readonly #keys: KeyPersistence | null
   readonly #tiers: Tiers
   readonly #words: Int32Array
   readonly #ledgers: Float64Array
@@ -62,7 +67,10 @@ export class Pool {
     this.#rows = Int32Array.from(assigned.slots, (slot) => table.serverRow(slot))
     this.#ledgerRows = Int32Array.from(assigned.slots, (slot) => table.ledgerRow(worker, slot))
     this.#tiers = new Tiers(definition, table, assigned)
-    const { queue, breaker, retryBudget } = definition
+    const { queue, breaker, retryBudget, persistence } = definition
+    const names = definition.servers.map((server) => server.name)
+    this.cookie = persistence?.kind === 'cookie' ? new PersistenceCookie(definition.name, names, persistence) : null
+    this.#keys = persistence?.kind === 'table' ? new KeyPersistence(definition, persistence, assigned, table) : null
     this.breaker = breaker === undefined ? null : new Breaker(table.words, this.#row, breaker)
     this.retryBudget = retryBudget === undefined ? null : new RetryBudget(table.words, this.#row, retryBudget)
     this.queue = queue === undefined || host === undefined ? null : new WaitQueue(table, assigned.row, worker, queue, host)
@@ -71,7 +79,7 @@ export class Pool {
   }
 
   /**
-   * The index of an available server that this request has not tried yet; a tried one only when there is no other.
+   * The server of the request's session while that can be kept, else the index of an available server that this request has not tried yet; a tried one only when there is no other.
    * NONE_AVAILABLE, ALL_FULL or BREAKER_OPEN otherwise.
    */
   pick(context: PickContext): PickResult {
@@ -79,10 +87,17 @@ export class Pool {
     if (this.breaker !== null && !this.breaker.isPassable(context.nowMs)) return BREAKER_OPEN
     if (this.#isFull()) return ALL_FULL
     context.ignoresExclusion = false
+    const kept = this.#keys === null ? context.persisted : this.#keys.find(context)
+    if (kept >= 0 && this.#canKeep(kept, context)) return kept
     const index = this.#pickFromTiers(context)
     if (index >= 0 || context.excludedCount === 0) return index
     context.ignoresExclusion = true
     return this.#pickFromTiers(context)
+  }
+
+  /** Makes the server of a request that was acquired the one of its key, where persistence is by table. */
+  remember(index: number, context: PickContext): void {
+    if (this.#keys !== null) this.#keys.store(context, index)
   }
 
   /** Whether pick() may find a server at all, full or not. */
@@ -157,6 +172,17 @@ export class Pool {
     // The epoch is read first: a change while the states are read raises it again and brings the next pick back here.
     this.#epoch = epoch
     this.#tiers.rebuild()
+  }
+
+  /** A session stays with a server that drains or has weight 0, but not with one that is down, out, in maintenance or full. */
+  #canKeep(index: number, context: PickContext): boolean {
+    const words = this.#words
+    const row = this.#rows[index]
+    if (row === undefined || context.isExcluded(index)) return false
+    if (Atomics.load(words, row + SERVER.HEALTH) === HEALTH.DOWN || Atomics.load(words, row + SERVER.EJECTED) === 1) return false
+    if (Atomics.load(words, row + SERVER.ADMIN) === ADMIN.MAINTENANCE) return false
+    const limit = Atomics.load(words, row + SERVER.MAX_ACTIVE)
+    return limit === 0 || Atomics.load(words, row + SERVER.ACTIVE) < limit
   }
 
   #pickFromTiers(context: PickContext): PickResult {

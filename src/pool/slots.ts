@@ -2,6 +2,7 @@ import { EvenerError, formatAddress } from '../core/index.ts'
 import { sharedBytes } from './algorithm/registry.ts'
 import type { PoolDefinition, ServerDefinition } from './definition.ts'
 import { LEDGER_DOUBLES, POOL, POOL_WORDS, SERVER, SERVER_WORDS } from './layout.ts'
+import { SessionTable, sessionTableBytes } from './persistence/session-table.ts'
 import { ADMIN_NAMES, HEALTH } from './state.ts'
 import type { PoolTable } from './table.ts'
 
@@ -12,6 +13,8 @@ export interface PoolSlots {
   readonly slots: readonly number[]
   /** What workers share beside the table, for algorithms that remember keys; kept over a reload. */
   readonly shared: SharedArrayBuffer | null
+  /** The memory of a SessionTable, for persistence by table; kept over a reload that does not change its size. */
+  readonly sessions: SharedArrayBuffer | null
 }
 
 /** The slots of a whole plan. */
@@ -29,6 +32,7 @@ interface Entry {
   checked: boolean
   /** Of a pool. */
   shared: SharedArrayBuffer | null
+  sessions: SharedArrayBuffer | null
 }
 
 /** Of one pool for one plan. */
@@ -122,6 +126,7 @@ export class SlotAllocator {
     for (const [key, entry] of this.#servers) {
       if (!this.#isReclaimable(entry, oldest) || !this.#isIdle(entry.number)) continue
       this.#servers.delete(key)
+      this.#forgetSessions(entry.number)
       this.#freeServers.push(entry.number)
     }
     for (const [key, entry] of this.#pools) {
@@ -134,7 +139,14 @@ export class SlotAllocator {
   #preparePool(definition: PoolDefinition, generation: number, nowMs: number): PoolSlots {
     let pool = this.#pools.get(definition.name)
     if (pool === undefined) {
-      pool = { number: this.#freePools.pop() as number, droppedIn: generation, configured: null, checked: false, shared: null }
+      pool = {
+        number: this.#freePools.pop() as number,
+        droppedIn: generation,
+        configured: null,
+        checked: false,
+        shared: null,
+        sessions: null,
+      }
       this.#pools.set(definition.name, pool)
       clearRow(this.#table.words, this.#table.poolRow(pool.number), POOL_WORDS)
     }
@@ -142,9 +154,10 @@ export class SlotAllocator {
     const row = pool.number
     const isRunning = pool.droppedIn === 0
     const slots = definition.servers.map((server) => this.#prepareServer(definition, server, { pool: row, isRunning, generation, nowMs }))
-    const bytes = sharedBytes(definition.algorithm)
-    if ((pool.shared?.byteLength ?? 0) !== bytes) pool.shared = bytes === 0 ? null : new SharedArrayBuffer(bytes)
-    return { pool: definition.name, row, slots, shared: pool.shared }
+    const { persistence } = definition
+    pool.shared = ofSize(pool.shared, sharedBytes(definition.algorithm))
+    pool.sessions = ofSize(pool.sessions, persistence?.kind === 'table' ? sessionTableBytes(persistence.size) : 0)
+    return { pool: definition.name, row, slots, shared: pool.shared, sessions: pool.sessions }
   }
 
   #prepareServer(definition: PoolDefinition, server: ServerDefinition, preparation: Preparation): number {
@@ -152,7 +165,14 @@ export class SlotAllocator {
     const key = keyOf(definition, server)
     let entry = this.#servers.get(key)
     if (entry === undefined) {
-      entry = { number: this.#freeServers.pop() as number, droppedIn: generation, configured: null, checked: false, shared: null }
+      entry = {
+        number: this.#freeServers.pop() as number,
+        droppedIn: generation,
+        configured: null,
+        checked: false,
+        shared: null,
+        sessions: null,
+      }
       this.#servers.set(key, entry)
       this.#clearServer(entry.number, pool)
     }
@@ -198,6 +218,14 @@ export class SlotAllocator {
     }
   }
 
+  /** Or the keys of a server that is gone would be those of the next owner of its slot. */
+  #forgetSessions(slot: number): void {
+    const pool = this.#table.words[this.#table.serverRow(slot) + SERVER.POOL]
+    for (const { number, sessions } of this.#pools.values()) {
+      if (number === pool && sessions !== null) new SessionTable(sessions, this.#table, 0).clear(slot)
+    }
+  }
+
   #isReclaimable(entry: Entry, oldestHeld: number): boolean {
     return entry.droppedIn !== 0 && entry.droppedIn !== this.#preparing && oldestHeld >= entry.droppedIn
   }
@@ -239,6 +267,12 @@ function demandRoom(what: string, keys: readonly string[], entries: ReadonlyMap<
   const limit = entries.size + free
   const why = entries.size > 0 ? `, of which ${entries.size} are in use or still finish` : ''
   throw new EvenerError('POOL_TABLE_FULL', `the pool table has room for ${limit} ${what}${why}; the configuration needs ${fresh} new ones`)
+}
+
+/** The same memory where it has the size. */
+function ofSize(memory: SharedArrayBuffer | null, bytes: number): SharedArrayBuffer | null {
+  if ((memory?.byteLength ?? 0) === bytes) return memory
+  return bytes === 0 ? null : new SharedArrayBuffer(bytes)
 }
 
 function countDown(count: number): number[] {

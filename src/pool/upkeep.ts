@@ -4,6 +4,7 @@ import { type CheckDelay, systemDelay } from './check/connect.ts'
 import type { CheckPlan } from './config.ts'
 import type { PoolDefinition } from './definition.ts'
 import { type EjectionChange, Outliers } from './outliers.ts'
+import { type Session, Sessions } from './persistence/sessions.ts'
 import type { SlotAssignment } from './slots.ts'
 import { SlowStarts } from './slow-starts.ts'
 import type { PoolTable } from './table.ts'
@@ -17,18 +18,19 @@ export interface UpkeptPool {
 /** What the log and hooks are told. */
 export type PoolEvent = (HealthChange & { readonly kind: 'health' }) | (EjectionChange & { readonly kind: 'ejection' })
 
-/** While a slow start is under way, and while only outliers are watched. */
+/** While a slow start is under way, and else. */
 const FAST_TICK_MS = 250
 const TICK_MS = 1000
 
 /**
- * Everything that the control thread does for pools while they run: checks, slow starts, outliers. It writes the table; what
+ * Everything that the control thread does for pools while they run: checks, slow starts, outliers, sessions. It writes the table; what
  * happened leaves by subscription.
  */
 export class Upkeep {
   readonly #checks: Checks
   readonly #slowStarts: SlowStarts
   readonly #outliers: Outliers
+  readonly #sessions: Sessions
   readonly #delay: CheckDelay
   readonly #clock: Clock
   readonly #listeners = new Set<(event: PoolEvent) => void>()
@@ -39,6 +41,7 @@ export class Upkeep {
     this.#clock = options.clock ?? systemClock
     this.#slowStarts = new SlowStarts(table)
     this.#outliers = new Outliers(table, (change) => this.#ejectionChanged(change))
+    this.#sessions = new Sessions(table)
     this.#checks = new Checks(table, options)
     this.#checks.subscribe((change) => this.#healthChanged(change))
   }
@@ -49,6 +52,7 @@ export class Upkeep {
     const definitions = pools.map((pool) => pool.definition)
     this.#slowStarts.apply(definitions, assignment, nowMs)
     this.#outliers.apply(definitions, assignment, nowMs)
+    this.#sessions.apply(definitions, assignment)
     const checked = pools.map(({ definition, check }) => ({ name: definition.name, servers: definition.servers, check }))
     this.#checks.apply(checked, assignment)
     this.#schedule()
@@ -67,6 +71,16 @@ export class Upkeep {
   subscribe(listener: (event: PoolEvent) => void): () => void {
     this.#listeners.add(listener)
     return () => this.#listeners.delete(listener)
+  }
+
+  /** Up to `limit` sessions of a pool with persistence by table; undefined where it has none. */
+  sessionsOf(pool: string, limit: number): Session[] | undefined {
+    return this.#sessions.list(pool, this.#clock.wallClock(), limit)
+  }
+
+  /** Forgets the sessions of a pool, or of one of its servers. Returns how many, undefined where it has no table. */
+  clearSessions(pool: string, server?: string): number | undefined {
+    return this.#sessions.clear(pool, server)
   }
 
   close(): void {
@@ -92,13 +106,14 @@ export class Upkeep {
 
   #schedule(): void {
     this.#cancelTick()
-    if (this.#slowStarts.isIdle && this.#outliers.isIdle) return
+    if (this.#slowStarts.isIdle && this.#outliers.isIdle && this.#sessions.isIdle) return
     this.#cancelTick = this.#delay(this.#slowStarts.isIdle ? TICK_MS : FAST_TICK_MS, () => this.#tick())
   }
 
   #tick(): void {
     const nowMs = this.#clock.wallClock()
     this.#outliers.tick(nowMs)
+    this.#sessions.tick(nowMs)
     this.#slowStarts.tick(nowMs)
     this.#schedule()
   }

@@ -27,7 +27,8 @@ export class NeverQueue extends LeastCost {
 /** The fewest entries in the persistence table for the weight; among equals the fewest active requests. */
 export class LeastSessions extends LeastCost {
   cost(candidates: Candidates, position: number): number {
-    const sessions = Atomics.load(candidates.words, candidates.rows[position] + SERVER.SESSIONS)
+    // Entries of a table that a reload replaced may be given back after the count began anew.
+    const sessions = Math.max(0, Atomics.load(candidates.words, candidates.rows[position] + SERVER.SESSIONS))
     return (sessions * 2 ** 20 + candidates.active(position)) / candidates.weights[position]
   }
 }

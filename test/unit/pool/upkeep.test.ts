@@ -136,3 +136,27 @@ test('events tell of health and ejections, and nothing ticks when there is nothi
   idle.apply(1)
   assert.equal(idle.time.waiting, 0)
 })
+
+test('sessions are shown, cleared, and taken out when they expire', () => {
+  const on = fixture({ persistence: { kind: 'table', key: { key: 'source' }, ttlSeconds: 60, size: 100 } }, null)
+  const { pool } = on.apply(1, 2)
+  const context = new PickContext(new SeededRandom(1))
+  const visit = (client: number) => {
+    context.keySource = { keyHash: (key) => (client * 7 + key.seed) >>> 0 }
+    context.begin(on.time.wallClock())
+    const index = pool.pick(context)
+    pool.remember(index, context)
+  }
+  for (let client = 0; client < 6; client++) visit(client)
+  const shown = on.upkeep.sessionsOf('app', 10) ?? []
+  assert.deepEqual(count(shown.map((session) => session.server)), { s1: 3, s2: 3 })
+  assert.ok(shown.every((session) => session.expiresAtMs > on.time.wallClock()))
+  assert.equal(on.upkeep.sessionsOf('app', 2)?.length, 2)
+  assert.equal(on.upkeep.clearSessions('app', 's1'), 3)
+  assert.equal(on.upkeep.clearSessions('app', 'nobody'), 0)
+  assert.equal(on.upkeep.clearSessions('other'), undefined)
+  on.time.advance(62_000)
+  assert.deepEqual(on.upkeep.sessionsOf('app', 10), [])
+  assert.equal(on.upkeep.clearSessions('app'), 0)
+  on.upkeep.close()
+})
