@@ -9,7 +9,12 @@ type Alias = (typeof CATALOGUE)[number]['aliases'][number]
 type Written = AlgorithmName | Alias
 type WrittenWithOptions = { readonly name: Written } & { readonly [option: string]: Value }
 
-const NAMES = CATALOGUE.flatMap(({ name, aliases }) => [name, ...aliases])
+/**
+ * What a configuration may name. Algorithms that go by a key of the request, or by what an agent reports, are refused until
+ * the proxy brings them these: one that silently did something else would be worse than none.
+ */
+const OFFERED = CATALOGUE.filter(({ by, name }) => by !== 'key' && name !== 'resource')
+const NAMES = OFFERED.flatMap(({ name, aliases }) => [name, ...aliases])
 
 const key = z
   .string()
@@ -25,7 +30,7 @@ const key = z
 /** A name or alias of the catalogue, or a map of the name and the algorithm's own options. */
 export const algorithm = z.union([
   z.enum(NAMES as [string, ...string[]]).meta({ title: 'algorithm' }),
-  z.discriminatedUnion('name', CATALOGUE.map(describe) as unknown as [z.ZodObject<{ name: z.ZodEnum }>]),
+  z.discriminatedUnion('name', OFFERED.map(describe) as unknown as [z.ZodObject<{ name: z.ZodEnum }>]),
 ]) as unknown as z.ZodType<string | { readonly name: string; readonly [option: string]: Value }, Written | WrittenWithOptions>
 
 /** The canonical name, and every option that the algorithm has. */
