@@ -12,8 +12,9 @@ export interface Daemon {
 }
 
 const running = new Set<ChildProcess>()
+// SIGTERM and not SIGKILL: an nginx that is killed leaves its workers behind.
 process.on('exit', () => {
-  for (const child of running) child.kill('SIGKILL')
+  for (const child of running) child.kill('SIGTERM')
 })
 
 /** Starts a program on one core and waits until it answers requests. */
