@@ -2,7 +2,7 @@
 #ifndef EVENER_ANSWER_H
 #define EVENER_ANSWER_H
 
-#include "packet.h"
+#include "maps.h"
 
 #define QUOTED_MOST 128
 

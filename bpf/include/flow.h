@@ -14,7 +14,7 @@
 #ifndef EVENER_FLOW_H
 #define EVENER_FLOW_H
 
-#include "packet.h"
+#include "maps.h"
 
 INLINE void add(__u32 *counter, __s32 amount) {
   __sync_fetch_and_add(counter, amount);

@@ -16,6 +16,13 @@
 #define __uint(name, value) int(*name)[value]
 #define __type(name, type) typeof(type) *name
 #define __array(name, type) typeof(type) *name[]
+#define MAP(map, map_type, key_type, value_type, entries) \
+  struct {                                                \
+    __uint(type, map_type);                               \
+    __type(key, key_type);                                \
+    __type(value, value_type);                            \
+    __uint(max_entries, entries);                         \
+  } map SEC(".maps")
 /* Keeps the compiler from computing a checked value a second time, unchecked. */
 #define KEEP(variable) asm volatile("" : "+r"(variable))
 #define MEMORY_BARRIER() asm volatile("" ::: "memory")

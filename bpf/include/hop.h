@@ -5,7 +5,7 @@
 #ifndef EVENER_HOP_H
 #define EVENER_HOP_H
 
-#include "packet.h"
+#include "maps.h"
 
 #define HOP_FRESH_NS NANOSECONDS
 #define CLIENT_HOPS 1024

@@ -2,7 +2,7 @@
 #ifndef EVENER_LIMIT_H
 #define EVENER_LIMIT_H
 
-#include "packet.h"
+#include "maps.h"
 
 INLINE int is_denied(const struct address *client, __u32 service_index, const struct service *service) {
   if (!(service->flags & SERVICE_HAS_ACCESS_LIST)) return 0;

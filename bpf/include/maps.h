@@ -2,15 +2,7 @@
 #ifndef EVENER_MAPS_H
 #define EVENER_MAPS_H
 
-#include "types.h"
-
-#define MAP(map, map_type, key_type, value_type, entries) \
-  struct {                                                \
-    __uint(type, map_type);                               \
-    __type(key, key_type);                                \
-    __type(value, value_type);                            \
-    __uint(max_entries, entries);                         \
-  } map SEC(".maps")
+#include "packet.h"
 
 /* Written by the control thread. */
 MAP(settings, BPF_MAP_TYPE_ARRAY, __u32, struct settings, 1);

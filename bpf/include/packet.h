@@ -2,7 +2,7 @@
 #ifndef EVENER_PACKET_H
 #define EVENER_PACKET_H
 
-#include "maps.h"
+#include "types.h"
 
 #include <linux/if_ether.h>
 #include <linux/in.h>

@@ -6,7 +6,7 @@
 #ifndef EVENER_SCHEDULE_H
 #define EVENER_SCHEDULE_H
 
-#include "packet.h"
+#include "maps.h"
 
 #define PROBES 64
 #define LOCALITY_MOST 7

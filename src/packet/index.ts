@@ -16,3 +16,4 @@ export {
 } from './definition.ts'
 export type { FlowInfo, ServerLoad } from './flows.ts'
 export { PacketPlane, type PacketPlaneOptions, type PacketStatus } from './plane.ts'
+export { RealServer, type RealServerOptions } from './realserver.ts'

@@ -1,0 +1,162 @@
+import assert from 'node:assert/strict'
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { createInterface, type Interface } from 'node:readline'
+import type { TestContext } from 'node:test'
+import type { FlowInfo, PacketPlaneOptions, PacketServer, PacketService, PacketStatus } from '../../src/packet/index.ts'
+
+let nextNetwork = 0
+
+/**
+ * Namespaces for one test: a client, balancers, servers. Names are unique, and everything is taken away when the test ends, also if it
+ * fails: processes by their ids, namespaces (with all that is in them), files.
+ *
+ *     client 10.1.0.2 ── c0 [lb 10.1.0.1 / 10.2.0.1] s0 ── bridge ── 10.2.0.11, .12, .13
+ */
+export class Network {
+  readonly folder = mkdtempSync(join(tmpdir(), 'evener-netns-'))
+  readonly #prefix = `ev${process.pid}n${nextNetwork++}`
+  readonly #namespaces: string[] = []
+  readonly #processes: ChildProcess[] = []
+  #mounted: string | undefined
+
+  constructor(t: TestContext) {
+    t.after(() => this.close())
+  }
+
+  space(name: string): string {
+    return `${this.#prefix}-${name}`
+  }
+
+  addSpace(name: string): void {
+    execFileSync('ip', ['netns', 'add', this.space(name)])
+    this.#namespaces.push(name)
+    this.run(name, 'ip', 'link', 'set', 'lo', 'up')
+  }
+
+  /** A link between two namespaces. XDP on a veth needs NAPI at its peer (GRO), and whole checksums from it. */
+  link(a: string, aInterface: string, b: string, bInterface: string): void {
+    const peer = ['peer', 'name', bInterface, 'netns', this.space(b)]
+    execFileSync('ip', ['link', 'add', aInterface, 'netns', this.space(a), 'type', 'veth', ...peer])
+    for (const [space, device] of [
+      [a, aInterface],
+      [b, bInterface],
+    ]) {
+      this.run(space, 'ip', 'link', 'set', device, 'up')
+    }
+    // In this order: a veth says that it can be redirected to when GRO is turned on at its peer, and only if both are up.
+    for (const [space, device] of [
+      [a, aInterface],
+      [b, bInterface],
+    ]) {
+      this.run(space, 'ethtool', '-K', device, 'tx', 'off', 'gro', 'on')
+    }
+  }
+
+  address(space: string, device: string, ...addresses: string[]): void {
+    for (const address of addresses) {
+      const extra = address.includes(':') ? ['nodad'] : []
+      this.run(space, 'ip', 'addr', 'add', address, 'dev', device, ...extra)
+    }
+  }
+
+  run(space: string, ...words: string[]): string {
+    return execFileSync('ip', ['netns', 'exec', this.space(space), ...words], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] })
+  }
+
+  start(space: string, ...words: string[]): ChildProcess {
+    const child = spawn('ip', ['netns', 'exec', this.space(space), ...words], { stdio: ['pipe', 'pipe', 'inherit'] })
+    this.#processes.push(child)
+    return child
+  }
+
+  /** The folder of a BPF file system of this test alone. */
+  mountPins(): string {
+    const path = join(this.folder, 'bpf')
+    execFileSync('mkdir', ['-p', path])
+    execFileSync('mount', ['-t', 'bpf', 'bpf', path])
+    this.#mounted = path
+    return join(path, 'evener')
+  }
+
+  close(): void {
+    for (const child of this.#processes) child.kill('SIGKILL')
+    for (const name of this.#namespaces) {
+      // What a process of ours left behind in a namespace of ours: workers of daemons.
+      const left = execFileSync('ip', ['netns', 'pids', this.space(name)], { encoding: 'utf8' }).split('\n')
+      for (const id of left) if (id !== '') killQuietly(Number(id))
+      execFileSync('ip', ['netns', 'del', this.space(name)])
+    }
+    if (this.#mounted !== undefined) execFileSync('umount', [this.#mounted])
+    rmSync(this.folder, { recursive: true, force: true })
+  }
+}
+
+function killQuietly(id: number): void {
+  try {
+    process.kill(id, 'SIGKILL')
+  } catch {
+    // It has ended in the meantime.
+  }
+}
+
+/** A plane in a balancer's namespace. */
+export class Balancer {
+  readonly #child: ChildProcess
+  readonly #lines: Interface
+  readonly #answers: AsyncIterator<string>
+
+  private constructor(child: ChildProcess) {
+    assert.ok(child.stdout)
+    this.#child = child
+    this.#lines = createInterface({ input: child.stdout })
+    this.#answers = this.#lines[Symbol.asyncIterator]()
+  }
+
+  static async start(network: Network, space: string, options: PacketPlaneOptions, services: readonly PacketService[]): Promise<Balancer> {
+    const file = join(network.folder, `${space}.json`)
+    writeFileSync(file, JSON.stringify({ options, services }))
+    const balancer = new Balancer(network.start(space, process.execPath, join(import.meta.dirname, 'plane-process.ts'), file))
+    await balancer.#next()
+    return balancer
+  }
+
+  status(): Promise<PacketStatus> {
+    return this.#ask({ do: 'status' }) as Promise<PacketStatus>
+  }
+
+  flows(): Promise<FlowInfo[]> {
+    return this.#ask({ do: 'flows' }) as Promise<FlowInfo[]>
+  }
+
+  async update(service: string, server: PacketServer): Promise<void> {
+    await this.#ask({ do: 'update', service, server })
+  }
+
+  async close(options: { keep: boolean } = { keep: false }): Promise<void> {
+    const exited = new Promise((resolve) => this.#child.once('exit', resolve))
+    await this.#ask({ do: 'close', ...options })
+    this.#child.stdin?.end()
+    await exited
+  }
+
+  /** As a crash would. */
+  async kill(): Promise<void> {
+    const exited = new Promise((resolve) => this.#child.once('exit', resolve))
+    this.#child.kill('SIGKILL')
+    await exited
+  }
+
+  async #ask(order: unknown): Promise<unknown> {
+    this.#child.stdin?.write(`${JSON.stringify(order)}\n`)
+    return this.#next()
+  }
+
+  async #next(): Promise<unknown> {
+    const { value, done } = await this.#answers.next()
+    assert.ok(done !== true, 'the plane ended')
+    return JSON.parse(value)
+  }
+}
