@@ -1,4 +1,3 @@
-import { once } from 'node:events'
 import { stripTypeScriptTypes } from 'node:module'
 import { resolve } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
@@ -58,18 +57,13 @@ async function run(task: CodeTask, env: Environment): Promise<CodeResult> {
   const worker = new Worker(new URL(`./code-worker${EXTENSION}`, import.meta.url), { workerData: task, env: given, name: 'evener-config' })
   const fail = (message: string): CodeResult => ({ kind: 'failed', message, stack: '' })
   const limit = AbortSignal.timeout(MAX_SECONDS * 1000)
-  const ended = new Promise<CodeResult>((done) => {
-    limit.addEventListener('abort', () => done(fail(`it does not come to an end within ${MAX_SECONDS} s`)))
-    worker.once('exit', () => done(fail('it ended the process instead of exporting a configuration')))
+  // A thread that has told its result may end in the same turn: whichever event comes first settles it, so no await stands between.
+  const result = await new Promise<CodeResult>((done) => {
+    worker.once('message', (message) => done(message as CodeResult))
     worker.once('error', (error) => done({ kind: 'failed', message: (error as Error).message, stack: (error as Error).stack ?? '' }))
+    worker.once('exit', () => done(fail('it ended the process instead of exporting a configuration')))
+    limit.addEventListener('abort', () => done(fail(`it does not come to an end within ${MAX_SECONDS} s`)))
   })
-  const result = await Promise.race([
-    once(worker, 'message', { signal: limit }).then(
-      ([message]) => message as CodeResult,
-      () => ended,
-    ),
-    ended,
-  ])
   await worker.terminate()
   return result
 }
