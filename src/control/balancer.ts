@@ -2,12 +2,13 @@ import { availableParallelism } from 'node:os'
 import type { Diagnostic, Plan } from '../config/index.ts'
 import { formatAddress, systemClock } from '../core/index.ts'
 import { createEventLog, type EventLog } from '../observe/index.ts'
-import { ADMIN, Checks, PoolTable, SlotAllocator, type SlotAssignment } from '../pool/index.ts'
+import { ADMIN, PoolTable, SlotAllocator, type SlotAssignment, Upkeep, type UpkeptPool } from '../pool/index.ts'
 import { definitionOf } from '../proxy/index.ts'
 import { type AdminTarget, adminApi, type ReloadResult, type ServerChange, type ServerChangeResult } from './admin/api.ts'
 import { AdminServer } from './admin/server.ts'
 import { checkConnect } from './check-connect.ts'
 import { Observation } from './observation.ts'
+import { logPoolEvent } from './pool-events.ts'
 import { demandFree } from './ports.ts'
 import { describePools, type PoolStatus } from './status.ts'
 import { WorkerGroup } from './worker-group.ts'
@@ -54,7 +55,7 @@ export class Balancer implements AdminTarget {
   readonly #table: PoolTable
   readonly #allocator: SlotAllocator
   readonly #workers: WorkerGroup
-  readonly #checks: Checks
+  readonly #upkeep: Upkeep
   readonly #observation: Observation
   readonly #startedAtMs = Date.now()
   readonly #end = Promise.withResolvers<number>()
@@ -70,12 +71,8 @@ export class Balancer implements AdminTarget {
     this.#table = PoolTable.create({ workers })
     this.#allocator = new SlotAllocator(this.#table)
     this.#observation = new Observation(plan, workers, this.#log)
-    this.#checks = new Checks(this.#table, { connect: checkConnect })
-    this.#checks.subscribe(({ pool, server, health, reason }) => {
-      const message = `server ${pool}/${server} is ${health}: ${reason}`
-      if (health === 'up') this.#log.info(message)
-      else this.#log.warn(message)
-    })
+    this.#upkeep = new Upkeep(this.#table, { connect: checkConnect })
+    this.#upkeep.subscribe((event) => logPoolEvent(this.#log, event))
     this.#workers = new WorkerGroup({
       engine: plan.engine,
       engineOptions: {},
@@ -156,7 +153,7 @@ export class Balancer implements AdminTarget {
 
   pools(): PoolStatus[] {
     const current = this.#current as Generation
-    return describePools(current.plan, current.slots, this.#table, (pool, server) => this.#checks.resultOf(pool, server))
+    return describePools(current.plan, current.slots, this.#table, (pool, server) => this.#upkeep.resultOf(pool, server))
   }
 
   metrics(): string {
@@ -226,16 +223,16 @@ export class Balancer implements AdminTarget {
     let addresses: Readonly<Record<string, readonly string[]>>
     try {
       // The first picks are to meet servers of known health; a first result comes within the check's time-out.
-      this.#checks.apply(plan.pools, slots)
-      await this.#checks.settled()
+      this.#upkeep.apply(upkept(plan), slots)
+      await this.#upkeep.settled()
       this.#observation.prepare(plan)
       addresses = await this.#workers.apply({ plan, slots, series: this.#observation.series }, () => {
         this.#allocator.commit(definitions, slots, systemClock.wallClock())
       })
     } catch (error) {
       this.#allocator.rollback()
-      if (before === null) this.#checks.close()
-      else this.#checks.apply(before.plan.pools, before.slots)
+      if (before === null) this.#upkeep.close()
+      else this.#upkeep.apply(upkept(before.plan), before.slots)
       throw error
     }
     this.#observation.commit(plan)
@@ -270,9 +267,13 @@ export class Balancer implements AdminTarget {
 
   async #close(): Promise<void> {
     this.#isShuttingDown = true
-    this.#checks.close()
+    this.#upkeep.close()
     await this.#admin?.close()
     await this.#workers.close()
     await this.#observation.close()
   }
+}
+
+function upkept(plan: Plan): UpkeptPool[] {
+  return plan.pools.map((pool) => ({ definition: definitionOf(pool), check: pool.check }))
 }

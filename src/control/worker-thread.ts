@@ -2,7 +2,7 @@ import { type MessagePort, parentPort, workerData } from 'node:worker_threads'
 import { EvenerError } from '../core/index.ts'
 import { createEngine } from '../engine/index.ts'
 import { AccessLogSink, MetricsTable } from '../observe/index.ts'
-import { PoolTable } from '../pool/index.ts'
+import { PoolTable, WakeLine } from '../pool/index.ts'
 import { ExchangeLogger, NO_LOG, type PreparedSites, ProxyWorker, RowCounters } from '../proxy/index.ts'
 import type { FromWorker, ToWorker, WorkerFailure, WorkerSetup } from './messages.ts'
 import type { WorkerPlan } from './worker-plan.ts'
@@ -88,13 +88,17 @@ async function serve(port: MessagePort, setup: WorkerSetup): Promise<void> {
   }
   try {
     const { engine, reason } = await createEngine(setup.engine, setup.engineOptions, { report })
+    const table = PoolTable.attach(setup.poolTable)
+    const wakeLine = new WakeLine(table, setup.index)
     const worker = new ProxyWorker(engine, {
       index: setup.index,
-      table: PoolTable.attach(setup.poolTable),
+      table,
       counters: new RowCounters(MetricsTable.attach(setup.metrics).row(setup.index)),
       accessLog: NO_LOG,
       sharesPorts: setup.workers > 1,
+      wakeLine,
     })
+    wakeLine.listen(() => worker.queues.serve())
     const thread = new WorkerThread(port, setup, worker)
     engine.start()
     thread.say({ type: 'ready', engine: engine.kind, reason })

@@ -45,7 +45,7 @@ export function compilePlan(
   const pools = plan.pools.map((pool, index) => ({
     name: pool.name,
     index,
-    pool: new Pool(definitionOf(pool), slots.pools[index], worker.table, worker.index),
+    pool: new Pool(definitionOf(pool), slots.pools[index], worker.table, worker.index, worker.queues),
     servers: pool.servers.map((_, position) => serverOf(pool, position)),
   }))
   const byName = new Map(pools.map((pool) => [pool.name, pool]))

@@ -1,12 +1,13 @@
 import type { Engine } from '../engine/index.ts'
 import type { HeadLimits } from '../http/index.ts'
-import { type PoolTable, type Random, SeededRandom } from '../pool/index.ts'
+import { type PoolTable, type Random, SeededRandom, type WakeLine } from '../pool/index.ts'
 import type { ExchangeLog, ProxyCounters } from './counters.ts'
 import { DateLine } from './date.ts'
 import type { DownstreamConnection } from './downstream.ts'
 import { Exchange } from './exchange.ts'
 import { HeadWriter } from './head-writer.ts'
 import { PlanUses } from './plan-use.ts'
+import { Queues } from './queues.ts'
 import { Sites } from './sites.ts'
 
 /** Exchanges kept for reuse; more are made under load and left to the garbage collector afterwards. */
@@ -22,6 +23,8 @@ export interface ProxyWorkerOptions {
   readonly random?: Random
   /** Whether other workers listen on the same ports. */
   readonly sharesPorts: boolean
+  /** How workers wake each other when it is the turn of a request that waits there. */
+  readonly wakeLine: WakeLine
 }
 
 /**
@@ -42,6 +45,8 @@ export class ProxyWorker {
   readonly droppedFields = new Uint8Array(256)
   readonly planUses: PlanUses
   readonly sites: Sites
+  /** Where requests wait for a place in a pool. */
+  readonly queues: Queues
   /** Whether other workers listen on the same ports. */
   readonly sharesPorts: boolean
   readonly downstreams = new Set<DownstreamConnection>()
@@ -58,6 +63,7 @@ export class ProxyWorker {
     this.accessLog = options.accessLog
     this.random = options.random ?? new SeededRandom(crypto.getRandomValues(new Uint32Array(1))[0])
     this.planUses = new PlanUses(options.table, options.index)
+    this.queues = new Queues(engine, options.wakeLine)
     this.sites = new Sites(this)
     this.sharesPorts = options.sharesPorts
     this.headWriter = new HeadWriter(engine.memory)
