@@ -12,7 +12,7 @@ import { run } from 'node:test'
 import { canInstallPackages, installPackages, isPresent, TEST_PACKAGES } from './test/packages.ts'
 import { report } from './test/report.ts'
 
-const FOLDERS = ['unit', 'conformance', 'golden', 'scenario', 'fuzz']
+const FOLDERS = ['unit', 'conformance', 'golden', 'packet', 'scenario', 'netns', 'fuzz']
 /** Two at a time: many tests bring up several processes of their own. */
 const CONCURRENCY = 2
 const FILE_TIMEOUT_MS = 900_000

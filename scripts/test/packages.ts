@@ -21,8 +21,10 @@ export const TEST_PACKAGES: readonly TestPackage[] = [
   { name: 'python3', provides: 'python3', why: 'node-gyp, which builds the native addon' },
   { name: 'openssl', provides: 'openssl', why: 'certificates of tests and a TLS client that is not ours' },
   { name: 'iproute2', provides: 'ip', why: 'network namespaces and interfaces' },
+  { name: 'ethtool', provides: 'ethtool', why: 'checksums and GRO of the links between namespaces' },
+  { name: 'bpftool', provides: 'bpftool', why: 'oracle for what the loader put into the kernel' },
   { name: 'procps', provides: 'ps', why: 'processes under test' },
-  { name: 'util-linux', provides: 'taskset', why: 'benchmarks pinned to cores' },
+  { name: 'util-linux', provides: 'taskset', why: 'benchmarks pinned to cores, and a network namespace for a test' },
 ]
 
 /** Where a program is, searching the system folders too, which an ordinary user's PATH often lacks; undefined if it is nowhere. */

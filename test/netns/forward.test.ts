@@ -84,7 +84,7 @@ const localAddresses = ['10.2.0.1']
 for (const forward of ['nat', 'fullnat', 'dr', 'tun'] as const) {
   test(
     `${forward}: curl gets answers from real servers, 10, 30 and 60 of 100 for weights 1:3:6`,
-    needsRoot('ip', 'nginx', 'curl'),
+    needsRoot('ip', 'ethtool', 'nginx', 'curl'),
     async (t) => {
       const network = await lay(t, forward)
       const balancer = await Balancer.start(network, 'lb', options, [web({ forward, localAddresses, algorithm: 'weighted-round-robin' })])
@@ -93,7 +93,7 @@ for (const forward of ['nat', 'fullnat', 'dr', 'tun'] as const) {
     },
   )
 
-  test(`${forward}: a body of a megabyte arrives whole`, needsRoot('ip', 'nginx', 'curl'), async (t) => {
+  test(`${forward}: a body of a megabyte arrives whole`, needsRoot('ip', 'ethtool', 'nginx', 'curl'), async (t) => {
     const network = await lay(t, forward)
     writeFileSync(join(network.folder, 'big'), Buffer.alloc(1 << 20, 'evener'))
     const balancer = await Balancer.start(network, 'lb', options, [web({ forward, localAddresses })])

@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict'
 import { execFileSync, spawnSync } from 'node:child_process'
+import { basename } from 'node:path'
 import { test } from 'node:test'
 import { PacketPlane, type PacketPlaneOptions, type PacketServer, type PacketService, SERVICE_DEFAULTS } from '../../src/packet/index.ts'
+import { needsRoot } from '../support/needs.ts'
 
 const MARK = 'EVENER_TEST_NAMESPACE'
 
@@ -14,7 +16,7 @@ export function inNamespace(file: string, define: () => void): void {
     define()
     return
   }
-  test(`in a network namespace: ${file.slice(file.lastIndexOf('/') + 1)}`, () => {
+  test(`in a network namespace: ${basename(file)}`, needsRoot('ip', 'taskset'), () => {
     const environment = { ...process.env, [MARK]: file, NODE_TEST_CONTEXT: undefined }
     const child = spawnSync('unshare', ['--net', process.execPath, '--test-reporter=spec', file], { env: environment, encoding: 'utf8' })
     assert.equal(child.status, 0, `${child.stdout}\n${child.stderr}`)

@@ -1,4 +1,5 @@
 import { execFileSync } from 'node:child_process'
+import { readFileSync } from 'node:fs'
 import { findProgram, TEST_PACKAGES } from '../../scripts/test/packages.ts'
 
 /** Options of a test; `skip` is false or the reason. */
@@ -19,10 +20,15 @@ export function needs(...programs: string[]): Need {
   return { skip: false }
 }
 
-/** For tests that only root can run: interfaces, namespaces, raw sockets, BPF. */
+/** For tests that only root can run: interfaces, namespaces, raw sockets, BPF. Root of a container often has not all of these powers. */
 export function needsRoot(...programs: string[]): Need {
-  return process.getuid?.() === 0 ? needs(...programs) : { skip: 'root only' }
+  if (process.getuid?.() !== 0) return { skip: 'root only' }
+  const effective = BigInt(`0x${/^CapEff:\s*(\w+)$/m.exec(readFileSync('/proc/self/status', 'latin1'))?.[1] ?? '0'}`)
+  const lacking = Object.keys(POWERS).filter((name) => (effective >> POWERS[name]) % 2n === 0n)
+  return lacking.length === 0 ? needs(...programs) : { skip: `only root with ${lacking.join(', ')}` }
 }
+
+const POWERS: Readonly<Record<string, bigint>> = { CAP_NET_ADMIN: 12n, CAP_NET_RAW: 13n, CAP_SYS_ADMIN: 21n, CAP_BPF: 39n }
 
 /** Full path of a program that needs() found. */
 export function program(name: string): string {
