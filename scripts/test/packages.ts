@@ -23,6 +23,8 @@ export const TEST_PACKAGES: readonly TestPackage[] = [
   { name: 'iproute2', provides: 'ip', why: 'network namespaces and interfaces' },
   { name: 'ethtool', provides: 'ethtool', why: 'checksums and GRO of the links between namespaces' },
   { name: 'bpftool', provides: 'bpftool', why: 'oracle for what the loader put into the kernel' },
+  { name: 'clang-14', provides: 'clang-14', why: 'the programs of bpf/ are compiled again and compared' },
+  { name: 'llvm-14', provides: 'llvm-strip-14', why: 'the programs of bpf/ are compiled again and compared' },
   { name: 'procps', provides: 'ps', why: 'processes under test' },
   { name: 'util-linux', provides: 'taskset', why: 'benchmarks pinned to cores, and a network namespace for a test' },
 ]
