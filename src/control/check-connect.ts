@@ -1,6 +1,8 @@
+import { createSocket, type Socket as DatagramSocket } from 'node:dgram'
+import { readFileSync } from 'node:fs'
 import { connect as connectTcp, type Socket } from 'node:net'
-import { connect as connectTls } from 'node:tls'
-import type { CheckConnect, CheckSocketEvents, CheckTarget } from '../pool/index.ts'
+import { type ConnectionOptions, connect as connectTls } from 'node:tls'
+import type { CheckConnect, CheckSocket, CheckSocketEvents, CheckTarget } from '../pool/index.ts'
 
 const REASONS: Readonly<Record<string, string>> = {
   ECONNREFUSED: 'connection refused',
@@ -12,37 +14,114 @@ const REASONS: Readonly<Record<string, string>> = {
   EPIPE: 'connection closed',
 }
 
-/** Connections for active checks, over node:net and node:tls: a few a second, in the control thread. */
+/** Connections for active checks, over node:net, node:tls and node:dgram: a few a second, in the control thread. */
 export const checkConnect: CheckConnect = (target, events) => {
-  const socket = target.transport === 'tls' ? openTls(target) : openTcp(target)
-  attach(socket, target, events)
-  return {
-    write: (bytes) => void socket.write(bytes),
-    close: () => {
-      socket.removeAllListeners()
-      socket.on('error', () => {})
-      // A check leaves no TIME_WAIT behind: there may be thousands a minute.
-      socket.resetAndDestroy()
-    },
+  return target.transport === 'udp' ? new CheckDatagrams(target, events) : new CheckConnection(target, events)
+}
+
+class CheckConnection implements CheckSocket {
+  readonly #target: CheckTarget
+  readonly #events: CheckSocketEvents
+  readonly #plain: Socket
+  /** `#plain`, or TLS on top of it. */
+  #socket: Socket
+
+  constructor(target: CheckTarget, events: CheckSocketEvents) {
+    this.#target = target
+    this.#events = events
+    const { address } = target
+    this.#plain = connectTcp(address.family === 'unix' ? { path: address.path } : { host: address.host, port: address.port, noDelay: true })
+    this.#socket = this.#plain
+    this.#plain.once('connect', () => (target.transport === 'tls' ? this.secure() : events.opened()))
+    this.#attach(this.#plain)
+  }
+
+  write(bytes: Uint8Array): void {
+    this.#socket.write(bytes)
+  }
+
+  secure(): void {
+    release(this.#plain)
+    try {
+      this.#socket = connectTls({ ...tlsOptions(this.#target), socket: this.#plain })
+    } catch (error) {
+      queueMicrotask(() => this.#fail(error as NodeJS.ErrnoException))
+      return
+    }
+    this.#socket.once('secureConnect', () => this.#events.opened())
+    this.#attach(this.#socket)
+  }
+
+  close(): void {
+    release(this.#socket)
+    release(this.#plain)
+    // A check leaves no TIME_WAIT behind: there may be thousands a minute. Only TCP that stands can be reset.
+    if (this.#target.address.family === 'unix' || this.#plain.connecting) this.#plain.destroy()
+    else this.#plain.resetAndDestroy()
+    this.#socket.destroy()
+  }
+
+  #attach(socket: Socket): void {
+    socket.on('data', (bytes: Buffer) => this.#events.received(bytes))
+    socket.once('end', () => this.#events.ended())
+    socket.once('error', (error: NodeJS.ErrnoException) => this.#fail(error))
+  }
+
+  #fail(error: NodeJS.ErrnoException): void {
+    this.#events.failed(reasonOf(error))
   }
 }
 
-function openTcp({ address }: CheckTarget): Socket {
-  return connectTcp(address.family === 'unix' ? { path: address.path } : { host: address.host, port: address.port, noDelay: true })
+/** A connected datagram socket, so that "port unreachable" comes back as an error. */
+class CheckDatagrams implements CheckSocket {
+  readonly #socket: DatagramSocket
+  #isClosed = false
+
+  constructor({ address }: CheckTarget, events: CheckSocketEvents) {
+    this.#socket = createSocket(address.family === 6 ? 'udp6' : 'udp4')
+    this.#socket.on('error', (error: NodeJS.ErrnoException) => {
+      events.failed(error.code === 'ECONNREFUSED' ? 'port unreachable' : reasonOf(error))
+    })
+    this.#socket.on('message', (bytes) => events.received(bytes))
+    if (address.family === 'unix') process.nextTick(() => events.failed('datagrams need an IP address'))
+    else this.#socket.connect(address.port, address.host, () => events.opened())
+  }
+
+  write(bytes: Uint8Array): void {
+    // An error comes as an event too.
+    this.#socket.send(bytes, () => {})
+  }
+
+  secure(): void {
+    throw new Error('datagrams have no TLS')
+  }
+
+  close(): void {
+    if (this.#isClosed) return
+    this.#isClosed = true
+    this.#socket.removeAllListeners()
+    this.#socket.on('error', () => {})
+    this.#socket.close()
+  }
 }
 
-function openTls({ address, serverName, verify, alpn }: CheckTarget): Socket {
-  return connectTls({
-    ...(address.family === 'unix' ? { path: address.path } : { host: address.host, port: address.port }),
-    servername: serverName === '' ? undefined : serverName,
-    rejectUnauthorized: verify,
-    ALPNProtocols: [...alpn],
-  })
+/** Reads the certificates anew each time, so that a renewed file counts without a reload. Throws where there are none. */
+function tlsOptions({ tls }: CheckTarget): ConnectionOptions {
+  return {
+    servername: tls?.serverName,
+    rejectUnauthorized: tls?.verify ?? false,
+    ca: tls?.ca === undefined ? undefined : readFileSync(tls.ca),
+  }
 }
 
-function attach(socket: Socket, target: CheckTarget, events: CheckSocketEvents): void {
-  socket.once(target.transport === 'tls' ? 'secureConnect' : 'connect', () => events.opened())
-  socket.on('data', (bytes: Buffer) => events.received(bytes))
-  socket.once('end', () => events.ended())
-  socket.once('error', (error: NodeJS.ErrnoException) => events.failed(REASONS[error.code ?? ''] ?? error.message))
+/** What happens on it now is of no interest any more. */
+function release(socket: Socket): void {
+  socket.removeAllListeners()
+  socket.on('error', () => {})
+}
+
+function reasonOf(error: NodeJS.ErrnoException): string {
+  if (error.syscall === 'open') return `the file of "ca" cannot be read: ${error.code}`
+  // Node adds advice about its own options behind a semicolon.
+  return REASONS[error.code ?? ''] ?? error.message.split(';')[0]
 }

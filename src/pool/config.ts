@@ -1,10 +1,11 @@
 import { z } from 'zod'
 import { formatAddress } from '../core/index.ts'
-import { always, duration, exactlyOne, fieldName, fieldValue, given, name, options, serverAddress } from '../schema/index.ts'
+import { duration, given, name, options, serverAddress } from '../schema/index.ts'
 import { algorithm, normaliseAlgorithm } from './algorithm/option.ts'
-import type { CheckPlan, PoolPlan } from './plan.ts'
-import { statusRanges } from './status-ranges.ts'
+import { check, normaliseCheck } from './check/option/check.ts'
+import type { PoolPlan } from './plan.ts'
 
+export type * from './check/plan.ts'
 export type * from './plan.ts'
 
 const serverName = name.describe('Name in status, metrics, log and admin API; the address without this.')
@@ -21,37 +22,6 @@ const server = z
     }),
   ])
   .describe('A server; its address alone will do.')
-
-const httpCheck = options({
-  path: z
-    .string()
-    .regex(/^\/[!-~]*$/, 'a path begins with "/" and has no spaces')
-    .default('/')
-    .describe('Path and query to ask for.')
-    .meta({ examples: ['/healthz'] }),
-  method: z.enum(['GET', 'HEAD', 'OPTIONS']).default('GET').describe('Request method.'),
-  host: fieldValue.optional().describe("Value of Host; the server's address without this."),
-  headers: z.record(fieldName, fieldValue).default({}).describe('More fields to send, by name.'),
-  status: statusRanges.prefault('200-399').describe('Statuses that count as success: "200", "200-399", "200,204".'),
-  body: z.string().min(1).max(4096).optional().describe('Text that the first 64 KiB of the body must contain.'),
-})
-
-const check = options({
-  tcp: options({}).optional().describe('Success is a connection.'),
-  http: httpCheck.optional().describe('Success is a response with one of the statuses.'),
-  interval: duration.prefault('2s').describe('Time from one check to the next, give or take a tenth.'),
-  timeout: duration.prefault('1s').describe('A check that takes longer has failed.'),
-  rise: z.int().min(1).max(1000).default(2).describe('Successes in a row that bring a server up. The very first result decides alone.'),
-  fall: z.int().min(1).max(1000).default(3).describe('Failures in a row that take it down.'),
-  address: serverAddress.optional().describe("Where to check instead of the server's own address."),
-  port: z.int().min(1).max(65535).optional().describe("Another port of the server's host."),
-}).check(
-  exactlyOne('a check', ['tcp', 'http']),
-  always((value, report) => {
-    if (value.address === undefined || value.port === undefined) return
-    report({ code: 'CONFIG_CONFLICT', message: 'a check has "address" or "port", not both' }, ['port'])
-  }),
-)
 
 /** One entry of `pools`. */
 export const pool = options({
@@ -90,17 +60,8 @@ export function normalisePool(
     name: poolName,
     algorithm: normaliseAlgorithm(config.algorithm),
     servers: config.servers.map((each) => ({ ...each, name: each.name ?? formatAddress(each.address) })),
-    check: normaliseCheck(config.check),
+    check: config.check && normaliseCheck(config.check),
     keepAlive: { maxIdle: config.keepAlive.idle, idleTimeoutMs: config.keepAlive.timeout },
     timeouts: { connectMs: connect, responseMs: response },
   }
-}
-
-function normaliseCheck(config: PoolConfig['check']): CheckPlan | undefined {
-  if (config === undefined) return undefined
-  const { interval, timeout, rise, fall, address, port, http } = config
-  const common = { intervalMs: interval, timeoutMs: timeout, rise, fall, address, port }
-  if (http === undefined) return { kind: 'tcp', ...common }
-  const headers = Object.entries(http.headers).map(([field, value]) => ({ name: field, value }))
-  return { kind: 'http', ...common, method: http.method, path: http.path, host: http.host, headers, status: http.status, body: http.body }
 }

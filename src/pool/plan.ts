@@ -1,4 +1,5 @@
 import type { SocketAddress } from '../core/index.ts'
+import type { CheckPlan } from './check/plan.ts'
 
 /** A pool, normalised. Two plans' pools are the same pool if their names are. */
 export interface PoolPlan {
@@ -27,38 +28,6 @@ export interface AlgorithmPlan {
   readonly name: string
   readonly options: Readonly<Record<string, string | number | boolean>>
 }
-
-interface CheckCommon {
-  readonly intervalMs: number
-  readonly timeoutMs: number
-  /** Successes in a row that bring a server up, failures in a row that take it down. */
-  readonly rise: number
-  readonly fall: number
-  /** Where to check instead of the server's own address. */
-  readonly address: SocketAddress | undefined
-  /** The server's host with another port; never beside `address`. */
-  readonly port: number | undefined
-}
-
-export interface TcpCheckPlan extends CheckCommon {
-  readonly kind: 'tcp'
-}
-
-export interface HttpCheckPlan extends CheckCommon {
-  readonly kind: 'http'
-  readonly method: string
-  /** Path and query. */
-  readonly path: string
-  /** Value of Host; undefined for the server's own address. */
-  readonly host: string | undefined
-  readonly headers: readonly { readonly name: string; readonly value: string }[]
-  /** Statuses that count as success: inclusive ranges, sorted, not overlapping. */
-  readonly status: readonly { readonly from: number; readonly to: number }[]
-  /** Text that the first 64 KiB of the response's body must contain. */
-  readonly body: string | undefined
-}
-
-export type CheckPlan = TcpCheckPlan | HttpCheckPlan
 
 /** Idle upstream connections. */
 export interface KeepAlivePlan {

@@ -1,4 +1,6 @@
 import type { Clock } from '../../src/core/index.ts'
+import type { CheckProtocol, CheckWire } from '../../src/pool/check/protocol.ts'
+import type { CheckPlan, TextPatternPlan } from '../../src/pool/config.ts'
 import type { CheckConnect, CheckDelay, CheckSocket, CheckSocketEvents, CheckTarget } from '../../src/pool/index.ts'
 
 interface Alarm {
@@ -49,6 +51,8 @@ export class CheckConnection implements CheckSocket {
   readonly events: CheckSocketEvents
   readonly written: Buffer[] = []
   isClosed = false
+  /** Handshakes that were begun on it. */
+  secured = 0
 
   constructor(target: CheckTarget, events: CheckSocketEvents) {
     this.target = target
@@ -57,6 +61,10 @@ export class CheckConnection implements CheckSocket {
 
   write(bytes: Uint8Array): void {
     this.written.push(Buffer.from(bytes))
+  }
+
+  secure(): void {
+    this.secured++
   }
 
   close(): void {
@@ -91,4 +99,43 @@ export class CheckServers {
   get last(): CheckConnection {
     return this.connections[this.connections.length - 1]
   }
+}
+
+/** A plan of a tcp check that runs each second; everything can be said otherwise. */
+export const TCP_CHECK = {
+  kind: 'tcp',
+  intervalMs: 1000,
+  fastIntervalMs: 1000,
+  downIntervalMs: 1000,
+  jitterPercent: 10,
+  timeoutMs: 300,
+  rise: 2,
+  fall: 3,
+  address: undefined,
+  port: undefined,
+  send: undefined,
+  expect: undefined,
+  tls: undefined,
+} as const satisfies CheckPlan
+
+/** "ready" or "~ regex", as a plan has it. */
+export function text(written: string): TextPatternPlan {
+  return written.startsWith('~') ? { kind: 'regex', value: written.slice(1).trim() } : { kind: 'text', value: written }
+}
+
+/** Lets a protocol talk with a server that sends these pieces, whatever it is asked; null closes the connection. */
+export function converse(check: CheckProtocol, ...pieces: (string | Uint8Array | null)[]) {
+  const sent: Buffer[] = []
+  let secured = 0
+  const wire: CheckWire = { write: (bytes) => sent.push(Buffer.from(bytes)), secure: () => secured++ }
+  let verdict = check.opened(wire)
+  for (const piece of pieces) {
+    if (verdict !== null) break
+    verdict = piece === null ? check.ended() : check.received(typeof piece === 'string' ? Buffer.from(piece, 'latin1') : piece, wire)
+    if (verdict === null && secured > 0 && piece !== null) {
+      secured = 0
+      verdict = check.opened(wire)
+    }
+  }
+  return { sent: Buffer.concat(sent).toString('latin1'), bytes: Buffer.concat(sent), verdict }
 }

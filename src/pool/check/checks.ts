@@ -1,4 +1,4 @@
-import { type Clock, formatAddress, type SocketAddress, systemClock } from '../../core/index.ts'
+import { type Clock, systemClock } from '../../core/index.ts'
 import type { CheckPlan, PoolPlan } from '../config.ts'
 import { SERVER } from '../layout.ts'
 import { type Random, SeededRandom } from '../random.ts'
@@ -7,11 +7,10 @@ import { HEALTH } from '../state.ts'
 import type { PoolTable } from '../table.ts'
 import type { CheckHealth } from './check-state.ts'
 import { type CheckConnect, type CheckDelay, systemDelay } from './connect.ts'
-import { HttpCheck } from './http.ts'
-import { type CheckEnvironment, Monitor } from './monitor.ts'
-import type { CheckProtocol } from './protocol.ts'
+import { makeCheck } from './make.ts'
+import { Monitor } from './monitor.ts'
+import type { CheckEnvironment } from './poll.ts'
 import { CheckQueue } from './queue.ts'
-import { TcpCheck } from './tcp.ts'
 
 /** A server went up or down. */
 export interface HealthChange {
@@ -143,11 +142,11 @@ export class Checks {
     const fresh: Watch[] = []
     for (const [index, server] of pool.servers.entries()) {
       const subject = { pool: pool.name, server: server.name, slot: slots.slots[index] }
-      const made = checkOf(check, server.address)
+      const made = makeCheck(check, server.address)
       let watch = this.#watches.get(made.key)
       if (watch === undefined) {
         const known = before.get(made.key)?.monitor
-        const monitor = known ?? new Monitor(made.key, made, this.#healthOf(subject.slot), this.#environment, this)
+        const monitor = known ?? new Monitor(made, this.#healthOf(subject.slot), this.#environment, this)
         watch = { monitor, subjects: [] }
         this.#watches.set(made.key, watch)
         if (known === undefined) fresh.push(watch)
@@ -193,23 +192,4 @@ export class Checks {
 
 function subjectKey(pool: string, server: string): string {
   return JSON.stringify([pool, server])
-}
-
-/** A check of one address: where it goes, how often, what it says. Equal keys are the same check. */
-function checkOf(plan: CheckPlan, serverAddress: SocketAddress) {
-  const address = checkedAddress(plan, serverAddress)
-  const host = plan.kind === 'http' ? (plan.host ?? formatAddress(serverAddress)) : ''
-  return {
-    key: JSON.stringify([address, host, plan]),
-    label: plan.kind,
-    target: { address, transport: 'tcp', serverName: '', verify: false, alpn: [] } as const,
-    pace: { ...plan, fastIntervalMs: plan.intervalMs, downIntervalMs: plan.intervalMs },
-    protocol: (): CheckProtocol => (plan.kind === 'http' ? new HttpCheck({ ...plan, host }) : new TcpCheck()),
-  }
-}
-
-function checkedAddress(plan: CheckPlan, server: SocketAddress): SocketAddress {
-  if (plan.address !== undefined) return plan.address
-  if (plan.port === undefined || server.family === 'unix') return server
-  return { ...server, port: plan.port }
 }

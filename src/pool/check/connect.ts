@@ -1,20 +1,19 @@
 import type { SocketAddress } from '../../core/index.ts'
+import type { CheckTlsPlan } from './plan.ts'
 
 /** Where a check goes, and over what. */
 export interface CheckTarget {
   readonly address: SocketAddress
   readonly transport: 'tcp' | 'tls' | 'udp'
-  /** TLS only: the name to ask for and to verify, or empty. */
-  readonly serverName: string
-  /** TLS only: whether a certificate that does not verify is a failure. */
-  readonly verify: boolean
-  /** TLS only: protocols to offer by ALPN. */
-  readonly alpn: readonly string[]
+  /** How TLS is spoken, from the first byte (`tls`) or once the protocol has asked for it; undefined where it never is. */
+  readonly tls: CheckTlsPlan | undefined
 }
 
 /** The end of a connection that a check holds. */
 export interface CheckSocket {
   write(bytes: Uint8Array): void
+  /** Begins a TLS handshake on the connection as it is; opened() follows once it is over. */
+  secure(): void
   /** Drops the connection at once. No event follows. */
   close(): void
 }

@@ -1,23 +1,12 @@
 import { BodyReader, type HeadLimits, HeadScanner, METHOD, parseResponseHead, REJECTIONS, ResponseHead } from '../../http/index.ts'
-import { type CheckProtocol, type CheckWriter, CLOSED_EARLY, fail, pass, type Verdict } from './protocol.ts'
+import { AnswerMatch, describePattern, matches } from './answer-match.ts'
+import type { HttpProbePlan, TextPatternPlan } from './plan.ts'
+import { type CheckProtocol, type CheckWire, CLOSED_EARLY, fail, pass, quote, type Verdict } from './protocol.ts'
 
 /** A check answers for a server's health, not for its verbosity: a longer head is a failure. */
 const LIMITS: HeadLimits = { maxLineBytes: 8 * 1024, maxHeadBytes: 16 * 1024, maxFields: 128 }
 
-/** Of a body only so much is searched. */
-export const MAX_BODY_BYTES = 64 * 1024
-
-export interface HttpCheckOptions {
-  readonly method: string
-  /** Path and query. */
-  readonly path: string
-  readonly host: string
-  readonly headers: readonly { readonly name: string; readonly value: string }[]
-  /** Inclusive ranges. */
-  readonly status: readonly { readonly from: number; readonly to: number }[]
-  /** What the body must contain, or undefined. */
-  readonly body: string | RegExp | undefined
-}
+export type HttpCheckOptions = Omit<HttpProbePlan, 'kind' | 'host' | 'tls'> & { readonly host: string }
 
 /** HTTP/1.1 request, status and, if asked for, the body's text. Interim responses are passed over. */
 export class HttpCheck implements CheckProtocol {
@@ -29,20 +18,22 @@ export class HttpCheck implements CheckProtocol {
   readonly #bytes = Buffer.allocUnsafe(LIMITS.maxHeadBytes)
   #length = 0
   /** The body from its begin; null while the head is not whole. */
-  #body: BodyMatch | null = null
+  #body: AnswerMatch | null = null
 
   constructor(options: HttpCheckOptions) {
     this.#options = options
   }
 
-  opened(write: CheckWriter): null {
-    const { method, path, host, headers } = this.#options
+  opened(wire: CheckWire): null {
+    const { method, path, host, headers, requestBody } = this.#options
     const own = new Set(headers.map((header) => header.name.toLowerCase()))
     const lines = [`${method} ${path} HTTP/1.1`]
     if (!own.has('host')) lines.push(`Host: ${host}`)
     if (!own.has('user-agent')) lines.push('User-Agent: evener-check')
     lines.push('Connection: close', ...headers.map(({ name, value }) => `${name}: ${value}`))
-    write(Buffer.from(`${lines.join('\r\n')}\r\n\r\n`, 'latin1'))
+    const body = Buffer.from(requestBody ?? '')
+    if (body.length > 0 || method === 'POST' || method === 'PUT') lines.push(`Content-Length: ${body.length}`)
+    wire.write(Buffer.concat([Buffer.from(`${lines.join('\r\n')}\r\n\r\n`, 'latin1'), body]))
     return null
   }
 
@@ -88,14 +79,36 @@ export class HttpCheck implements CheckProtocol {
     if (!status.some((range) => answered >= range.from && answered <= range.to)) {
       return fail(`status ${answered}, expected ${describeRanges(status)}`)
     }
+    const missing = this.#missingField()
+    if (missing !== null) return missing
     if (body === undefined) return pass(`status ${answered}`)
-    this.#body = new BodyMatch(body)
+    this.#body = new AnswerMatch(body)
     this.#reader.begin(this.#head.body, this.#head.contentLength)
     return this.#readBody(rest)
   }
 
+  /** The failure that a field is missing or says something else, or null. */
+  #missingField(): Verdict | null {
+    for (const { name, pattern } of this.#options.responseHeaders) {
+      const values = this.#valuesOf(name.toLowerCase())
+      if (values.some((value) => matches(pattern, value))) continue
+      const wanted = `expected ${describePattern(pattern)}`
+      if (values.length === 0) return fail(`status ${this.#head.status}, but no field ${name}, ${wanted}`)
+      return fail(`status ${this.#head.status}, but ${name} is ${quote(values.join(', '))}, ${wanted}`)
+    }
+    return null
+  }
+
+  #valuesOf(name: string): string[] {
+    const { offsets, count } = this.#head.fields
+    const text = (from: number, to: number): string => this.#bytes.toString('latin1', from, to)
+    return Array.from({ length: count }, (_, field) => offsets.subarray(field * 4, field * 4 + 4))
+      .filter(([nameStart, nameEnd]) => text(nameStart, nameEnd).toLowerCase() === name)
+      .map(([, , valueStart, valueEnd]) => text(valueStart, valueEnd))
+  }
+
   #readBody(bytes: Uint8Array): Verdict | null {
-    const body = this.#body as BodyMatch
+    const body = this.#body as AnswerMatch
     let at = 0
     while (at < bytes.length && !this.#reader.isComplete) {
       at = this.#reader.read(bytes, at, bytes.length)
@@ -108,39 +121,7 @@ export class HttpCheck implements CheckProtocol {
   #judge(isFound: boolean): Verdict {
     const status = `status ${this.#head.status}`
     if (isFound) return pass(`${status}, the body matches`)
-    const wanted = this.#options.body
-    return fail(`${status}, but the body does not contain ${typeof wanted === 'string' ? JSON.stringify(wanted) : String(wanted)}`)
-  }
-}
-
-/** The first MAX_BODY_BYTES of a body, searched as they come for a text, and once they are all there for a pattern. */
-class BodyMatch {
-  readonly #wanted: string | RegExp
-  readonly #bytes = Buffer.allocUnsafe(MAX_BODY_BYTES)
-  #length = 0
-
-  constructor(wanted: string | RegExp) {
-    this.#wanted = wanted
-  }
-
-  get isFull(): boolean {
-    return this.#length === MAX_BODY_BYTES
-  }
-
-  /** Whether the text has been found with this piece. */
-  add(piece: Uint8Array): boolean {
-    const before = this.#length
-    const taken = piece.subarray(0, MAX_BODY_BYTES - before)
-    this.#bytes.set(taken, before)
-    this.#length += taken.length
-    if (typeof this.#wanted !== 'string') return false
-    const from = Math.max(0, before - Buffer.byteLength(this.#wanted))
-    return this.#bytes.subarray(from, this.#length).includes(this.#wanted)
-  }
-
-  isFound(): boolean {
-    const bytes = this.#bytes.subarray(0, this.#length)
-    return typeof this.#wanted === 'string' ? bytes.includes(this.#wanted) : this.#wanted.test(bytes.toString())
+    return fail(`${status}, but the body does not contain ${describePattern(this.#options.body as TextPatternPlan)}`)
   }
 }
 

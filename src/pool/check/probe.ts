@@ -1,12 +1,11 @@
 import type { CheckConnect, CheckDelay, CheckSocket, CheckSocketEvents, CheckTarget } from './connect.ts'
-import { type CheckProtocol, fail, type Verdict } from './protocol.ts'
+import { type CheckProtocol, type CheckWire, fail, type Verdict } from './protocol.ts'
 
 /** One run of a check: connects, lets the protocol talk, and calls back exactly once, at the latest at the time-out. */
-export class Probe implements CheckSocketEvents {
+export class Probe implements CheckSocketEvents, CheckWire {
   readonly #protocol: CheckProtocol
   readonly #timeoutMs: number
   readonly #done: (verdict: Verdict) => void
-  readonly #write = (bytes: Uint8Array): void => this.#socket?.write(bytes)
   #socket: CheckSocket | null = null
   #cancelTimeout: () => void = () => {}
   #isOpen = false
@@ -18,9 +17,10 @@ export class Probe implements CheckSocketEvents {
     this.#done = done
   }
 
-  start(target: CheckTarget, connect: CheckConnect, delay: CheckDelay): void {
+  start(target: CheckTarget, connect: CheckConnect, delay: CheckDelay): this {
     this.#cancelTimeout = delay(this.#timeoutMs, () => this.#expired())
     this.#socket = connect(target, this)
+    return this
   }
 
   /** Ends without calling back. */
@@ -31,14 +31,22 @@ export class Probe implements CheckSocketEvents {
     this.#socket?.close()
   }
 
+  write(bytes: Uint8Array): void {
+    this.#socket?.write(bytes)
+  }
+
+  secure(): void {
+    this.#socket?.secure()
+  }
+
   opened(): void {
     if (this.#isOver) return
     this.#isOpen = true
-    this.#settle(this.#protocol.opened(this.#write))
+    this.#settle(this.#protocol.opened(this))
   }
 
   received(bytes: Uint8Array): void {
-    if (!this.#isOver) this.#settle(this.#protocol.received(bytes, this.#write))
+    if (!this.#isOver) this.#settle(this.#protocol.received(bytes, this))
   }
 
   ended(): void {
@@ -50,7 +58,8 @@ export class Probe implements CheckSocketEvents {
   }
 
   #expired(): void {
-    this.#settle(fail(this.#isOpen ? `no answer within ${this.#timeoutMs} ms` : `no connection within ${this.#timeoutMs} ms`))
+    const verdict = this.#isOpen ? this.#protocol.expired?.() : null
+    this.#settle(verdict ?? fail(`${this.#isOpen ? 'no answer' : 'no connection'} within ${this.#timeoutMs} ms`))
   }
 
   #settle(verdict: Verdict | null): void {

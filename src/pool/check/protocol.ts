@@ -4,7 +4,12 @@ export interface Verdict {
   readonly reason: string
 }
 
-export type CheckWriter = (bytes: Uint8Array) => void
+/** What a protocol may do with its connection. */
+export interface CheckWire {
+  write(bytes: Uint8Array): void
+  /** Goes on in TLS; opened() is called again once that stands. */
+  secure(): void
+}
 
 /**
  * One conversation with a server, sans-I/O: bytes in, bytes and a verdict out. Made for each run. The first verdict ends it; as
@@ -12,13 +17,23 @@ export type CheckWriter = (bytes: Uint8Array) => void
  * amount of it is kept.
  */
 export interface CheckProtocol {
-  opened(write: CheckWriter): Verdict | null
-  received(bytes: Uint8Array, write: CheckWriter): Verdict | null
+  opened(wire: CheckWire): Verdict | null
+  received(bytes: Uint8Array, wire: CheckWire): Verdict | null
   /** The server closed the connection. */
   ended(): Verdict
+  /** The time is over; null, or no such method, where that is the failure that it looks like. */
+  expired?(): Verdict | null
 }
 
 export const pass = (reason: string): Verdict => ({ ok: true, reason })
 export const fail = (reason: string): Verdict => ({ ok: false, reason })
 
 export const CLOSED_EARLY = fail('connection closed before the answer')
+
+/** What a server wrote, fit for a log line: printable, in one line, and short. */
+export function quote(text: string): string {
+  const plain = text.replace(/[^\x20-\x7e]+/g, ' ').trim()
+  return JSON.stringify(plain.length > MAX_QUOTED ? `${plain.slice(0, MAX_QUOTED)}…` : plain)
+}
+
+const MAX_QUOTED = 100

@@ -1,10 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { type CheckedPool, Checks, type HealthChange, PoolTable, SeededRandom, SlotAllocator } from '../../../src/pool/index.ts'
-import { CheckServers, Timeline } from '../../support/check.ts'
+import { CheckServers, TCP_CHECK, Timeline } from '../../support/check.ts'
 import { definition, server } from '../../support/pool.ts'
-
-const TCP = { kind: 'tcp', intervalMs: 1000, timeoutMs: 300, rise: 2, fall: 3, address: undefined, port: undefined } as const
 
 function fixture(maxConcurrent = 256) {
   const table = PoolTable.create({ servers: 16, pools: 8, workers: 1 })
@@ -36,7 +34,7 @@ function fixture(maxConcurrent = 256) {
   return { table, servers, time, next, checks, changes, apply, health }
 }
 
-function pool(name: string, ports: number[], check: CheckedPool['check'] = TCP): CheckedPool {
+function pool(name: string, ports: number[], check: CheckedPool['check'] = TCP_CHECK): CheckedPool {
   return { name, servers: ports.map((port) => server(`s${port}`, { address: { family: 4, host: '127.0.0.1', port } })), check }
 }
 
@@ -95,6 +93,21 @@ test('the intervals spread by a tenth and count from the start of the last run',
     gaps.join(),
   )
   assert.ok(new Set(gaps).size > 10)
+})
+
+test('a check comes faster while a change is under way, and as often as it is told while the server is down', () => {
+  const { servers, time, next, apply, health } = fixture()
+  const pace = { intervalMs: 1000, fastIntervalMs: 100, downIntervalMs: 5000, jitterPercent: 0, rise: 2, fall: 3 }
+  apply(pool('app', [1], { ...TCP_CHECK, ...pace }))
+  const gaps = [true, true, false, false, false, false, true, true, true].map((ok) => {
+    const at = time.now()
+    if (ok) servers.last.events.opened()
+    else servers.last.events.failed('connection refused')
+    next()
+    return time.now() - at
+  })
+  assert.deepEqual(gaps, [1000, 1000, 100, 100, 5000, 5000, 100, 1000, 1000])
+  assert.equal(health().length, 3)
 })
 
 test('the same check of the same address runs once for all pools', () => {
@@ -174,7 +187,7 @@ test('no more than maxConcurrent checks run at once', () => {
 
 test('an own address or port is checked instead of the server', () => {
   const { servers, apply } = fixture()
-  apply(pool('a', [1], { ...TCP, port: 99 }), pool('b', [1], { ...TCP, address: { family: 6, host: '::1', port: 5 } }))
+  apply(pool('a', [1], { ...TCP_CHECK, port: 99 }), pool('b', [1], { ...TCP_CHECK, address: { family: 6, host: '::1', port: 5 } }))
   assert.deepEqual(
     servers.connections.map((connection) => connection.target.address),
     [

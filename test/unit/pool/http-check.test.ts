@@ -1,15 +1,28 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { HttpCheck, MAX_BODY_BYTES } from '../../../src/pool/check/http.ts'
+import { MAX_TEXT_BYTES } from '../../../src/pool/check/answer-match.ts'
+import { HttpCheck, type HttpCheckOptions } from '../../../src/pool/check/http.ts'
+import { text } from '../../support/check.ts'
 
 const OK = [{ from: 200, to: 399 }]
+const DEFAULTS: HttpCheckOptions = {
+  method: 'GET',
+  path: '/healthz',
+  host: 'app.test',
+  headers: [],
+  requestBody: undefined,
+  status: OK,
+  responseHeaders: [],
+  body: undefined,
+}
 
-function run(changes: Partial<ConstructorParameters<typeof HttpCheck>[0]>, ...pieces: (string | null)[]) {
-  const check = new HttpCheck({ method: 'GET', path: '/healthz', host: 'app.test', headers: [], status: OK, body: undefined, ...changes })
+function run(changes: Partial<HttpCheckOptions>, ...pieces: (string | null)[]) {
+  const check = new HttpCheck({ ...DEFAULTS, ...changes })
   let request = ''
-  check.opened((bytes) => {
+  const write = (bytes: Uint8Array) => {
     request += Buffer.from(bytes).toString('latin1')
-  })
+  }
+  check.opened({ write, secure: () => assert.fail('no TLS was asked for') })
   let verdict = null
   for (const piece of pieces) {
     verdict = piece === null ? check.ended() : check.received(Buffer.from(piece, 'latin1'))
@@ -49,7 +62,7 @@ test('waits for the end of the head, however it is cut', () => {
 test('a connection that ends early is a failure', () => {
   assert.deepEqual(run({}, 'HTTP/1.1 200', null).verdict, { ok: false, reason: 'connection closed before the answer' })
   assert.equal(
-    run({ body: 'x' }, 'HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nabc', null).verdict?.reason,
+    run({ body: text('x') }, 'HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nabc', null).verdict?.reason,
     'connection closed before the answer',
   )
 })
@@ -63,25 +76,50 @@ test('finds a text in a body, whatever its framing and cuts', () => {
   const head = 'HTTP/1.1 200 OK\r\n'
   const bodies = ['Content-Length: 11\r\n\r\nall is well', 'Transfer-Encoding: chunked\r\n\r\n6\r\nall is\r\n5\r\n well\r\n0\r\n\r\n']
   for (const body of bodies) {
-    assert.deepEqual(run({ body: 'is well' }, ...head, ...body).verdict, { ok: true, reason: 'status 200, the body matches' })
-    assert.deepEqual(run({ body: 'is well' }, head + body).verdict?.ok, true)
-    assert.deepEqual(run({ body: /^all .* well$/ }, ...(head + body)).verdict?.ok, true)
-    assert.deepEqual(run({ body: 'bad' }, head + body).verdict, { ok: false, reason: 'status 200, but the body does not contain "bad"' })
+    assert.deepEqual(run({ body: text('is well') }, ...head, ...body).verdict, { ok: true, reason: 'status 200, the body matches' })
+    assert.deepEqual(run({ body: text('is well') }, head + body).verdict?.ok, true)
+    assert.deepEqual(run({ body: text('~^all .* well$') }, ...(head + body)).verdict?.ok, true)
+    assert.deepEqual(run({ body: text('bad') }, head + body).verdict, {
+      ok: false,
+      reason: 'status 200, but the body does not contain "bad"',
+    })
   }
-  assert.equal(run({ body: /well$/ }, 'HTTP/1.0 200 OK\r\n\r\n', 'all is', ' well', null).verdict?.ok, true)
-  assert.equal(run({ body: 'x' }, 'HTTP/1.1 204 OK\r\n\r\n').verdict?.ok, false)
+  assert.equal(run({ body: text('~well$') }, 'HTTP/1.0 200 OK\r\n\r\n', 'all is', ' well', null).verdict?.ok, true)
+  assert.equal(run({ body: text('x') }, 'HTTP/1.1 204 OK\r\n\r\n').verdict?.ok, false)
 })
 
 test('searches no more than the first 64 KiB', () => {
   const pieces = Array.from({ length: 9 }, () => 'a'.repeat(8 * 1024))
-  const { verdict } = run({ body: 'needle' }, 'HTTP/1.1 200 OK\r\n\r\n', ...pieces, 'needle')
+  const { verdict } = run({ body: text('needle') }, 'HTTP/1.1 200 OK\r\n\r\n', ...pieces, 'needle')
   assert.equal(verdict?.ok, false)
-  assert.equal(MAX_BODY_BYTES, 8 * 8 * 1024)
+  assert.equal(MAX_TEXT_BYTES, 8 * 8 * 1024)
 })
 
 test('a bad chunk is a failure', () => {
   assert.match(
-    run({ body: 'x' }, 'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n').verdict?.reason ?? '',
+    run({ body: text('x') }, 'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n').verdict?.reason ?? '',
     /^not a valid HTTP response: a chunk size/,
+  )
+})
+
+test('a regular expression sees no more than the first 8 KiB', () => {
+  const late = `${'a'.repeat(8 * 1024)}needle`
+  assert.equal(run({ body: text('~needle') }, `HTTP/1.1 200 OK\r\nContent-Length: ${late.length}\r\n\r\n${late}`).verdict?.ok, false)
+  assert.equal(run({ body: text('needle') }, `HTTP/1.1 200 OK\r\nContent-Length: ${late.length}\r\n\r\n${late}`).verdict?.ok, true)
+})
+
+test('a body is sent with its length, and POST without one with length 0', () => {
+  assert.match(run({ method: 'POST', requestBody: '{"ä":1}' }).request, /\r\nContent-Length: 8\r\n\r\n\{"/)
+  assert.match(run({ method: 'POST' }).request, /\r\nContent-Length: 0\r\n\r\n$/)
+})
+
+test('fields of the response are looked at where they are asked for', () => {
+  const responseHeaders = [{ name: 'X-Role', pattern: text('~^primary$') }]
+  const head = (fields: string) => `HTTP/1.1 200 OK\r\n${fields}Content-Length: 0\r\n\r\n`
+  assert.equal(run({ responseHeaders }, head('x-role: replica\r\nx-role: primary\r\n')).verdict?.ok, true)
+  assert.equal(run({ responseHeaders }, head('')).verdict?.reason, 'status 200, but no field X-Role, expected /^primary$/')
+  assert.equal(
+    run({ responseHeaders }, head('X-Role: replica\r\n')).verdict?.reason,
+    'status 200, but X-Role is "replica", expected /^primary$/',
   )
 })

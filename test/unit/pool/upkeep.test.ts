@@ -11,10 +11,10 @@ import {
   SlotAllocator,
   Upkeep,
 } from '../../../src/pool/index.ts'
-import { CheckServers, Timeline } from '../../support/check.ts'
+import { CheckServers, TCP_CHECK, Timeline } from '../../support/check.ts'
 import { count, definition, server } from '../../support/pool.ts'
 
-const CHECK = { kind: 'tcp', intervalMs: 1000, timeoutMs: 300, rise: 1, fall: 1, address: undefined, port: undefined } as const
+const CHECK = { ...TCP_CHECK, rise: 1, fall: 1 } as const
 
 function fixture(changes: Partial<PoolDefinition>, check: typeof CHECK | null = CHECK) {
   const table = PoolTable.create({ servers: 8, pools: 2, workers: 1 })

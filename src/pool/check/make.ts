@@ -1,0 +1,65 @@
+import { formatAddress, type SocketAddress } from '../../core/index.ts'
+import type { CheckTarget } from './connect.ts'
+import { ExchangeCheck } from './exchange.ts'
+import { HttpCheck } from './http.ts'
+import type { CheckPace, CheckPlace, CheckPlan, CheckTlsPlan } from './plan.ts'
+import type { CheckEnvironment, Run } from './poll.ts'
+import { Probe } from './probe.ts'
+import type { CheckProtocol, Verdict } from './protocol.ts'
+
+/** A check of one address: where it goes, how often, what it says. */
+export interface CheckDefinition {
+  /** Equal keys are the same check. */
+  readonly key: string
+  /** "http", for the log. */
+  readonly label: string
+  readonly pace: CheckPace
+  begin(environment: CheckEnvironment, done: (verdict: Verdict) => void): Run
+}
+
+/** The check that a plan means for a server. */
+export function makeCheck(plan: CheckPlan, server: SocketAddress): CheckDefinition {
+  const address = placeOf(plan, server)
+  const host = 'host' in plan ? (plan.host ?? formatAddress(server)) : ''
+  const target: CheckTarget = { address, transport: transportOf(plan), tls: tlsOf(plan) }
+  return {
+    key: JSON.stringify([address, host, plan]),
+    label: plan.kind,
+    pace: plan,
+    begin: ({ connect, delay }, done) => new Probe(makeProtocol(plan, host), plan.timeoutMs, done).start(target, connect, delay),
+  }
+}
+
+/** Where a check with a place of its own goes. */
+export function placeOf({ address, port }: CheckPlace, server: SocketAddress): SocketAddress {
+  if (address !== undefined) return address
+  return port === undefined || server.family === 'unix' ? server : { ...server, port }
+}
+
+function transportOf(plan: CheckPlan): CheckTarget['transport'] {
+  switch (plan.kind) {
+    case 'udp':
+      return 'udp'
+    case 'tls':
+    case 'https':
+      return 'tls'
+    default:
+      return 'tcp'
+  }
+}
+
+function tlsOf(plan: CheckPlan): CheckTlsPlan | undefined {
+  return 'tls' in plan ? plan.tls : undefined
+}
+
+function makeProtocol(plan: CheckPlan, host: string): CheckProtocol {
+  switch (plan.kind) {
+    case 'tcp':
+    case 'tls':
+    case 'udp':
+      return new ExchangeCheck(plan)
+    case 'http':
+    case 'https':
+      return new HttpCheck({ ...plan, host })
+  }
+}

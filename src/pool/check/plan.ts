@@ -1,0 +1,81 @@
+import type { SocketAddress } from '../../core/index.ts'
+
+/** Times and thresholds of a check. */
+export interface CheckPace {
+  /** From the begin of one run to the begin of the next. */
+  readonly intervalMs: number
+  /** While a change is under way. */
+  readonly fastIntervalMs: number
+  /** While the server is down. */
+  readonly downIntervalMs: number
+  /** Up to this share of an interval is added to or taken from it, in percent. */
+  readonly jitterPercent: number
+  readonly timeoutMs: number
+  /** Successes in a row that bring a server up, failures in a row that take it down. */
+  readonly rise: number
+  readonly fall: number
+}
+
+/** An active check, normalised: when it runs, where it goes, and what it asks. */
+export type CheckPlan = CheckPace & CheckPlace & ProbePlan
+
+export interface CheckPlace {
+  /** Where to check instead of the server's own address. */
+  readonly address: SocketAddress | undefined
+  /** The server's host with another port; never beside `address`. */
+  readonly port: number | undefined
+}
+
+export type ProbePlan = ExchangeProbePlan | HttpProbePlan
+
+export type CheckKind = ProbePlan['kind']
+
+/** How TLS is spoken to a server. */
+export interface CheckTlsPlan {
+  /** Name to ask for and to verify; undefined where none is known. */
+  readonly serverName: string | undefined
+  /** Whether a certificate that does not verify is a failure. */
+  readonly verify: boolean
+  /** File with the certificates to trust instead of the system's. */
+  readonly ca: string | undefined
+}
+
+/** Text that must be in an answer, or a regular expression that must match it. */
+export interface TextPatternPlan {
+  readonly kind: 'text' | 'regex'
+  readonly value: string
+}
+
+/** Bytes to send, as they are written in a configuration. */
+export interface PayloadPlan {
+  readonly encoding: 'utf8' | 'hex'
+  readonly value: string
+}
+
+/** A connection or datagram, and if asked for bytes to send and an answer to expect. */
+export interface ExchangeProbePlan {
+  readonly kind: 'tcp' | 'tls' | 'udp'
+  readonly send: PayloadPlan | undefined
+  readonly expect: TextPatternPlan | undefined
+  /** For `tls` only. */
+  readonly tls: CheckTlsPlan | undefined
+}
+
+export interface HttpProbePlan {
+  readonly kind: 'http' | 'https'
+  readonly method: string
+  /** Path and query. */
+  readonly path: string
+  /** Value of Host; undefined for the server's own address. */
+  readonly host: string | undefined
+  readonly headers: readonly { readonly name: string; readonly value: string }[]
+  readonly requestBody: string | undefined
+  /** Statuses that count as success: inclusive ranges, sorted, not overlapping. */
+  readonly status: readonly { readonly from: number; readonly to: number }[]
+  /** Fields that the response must have. */
+  readonly responseHeaders: readonly { readonly name: string; readonly pattern: TextPatternPlan }[]
+  /** What the begin of the response's body must have in it. */
+  readonly body: TextPatternPlan | undefined
+  /** For `https` only. */
+  readonly tls: CheckTlsPlan | undefined
+}
