@@ -55,10 +55,11 @@ class CheckConnection implements CheckSocket {
   close(): void {
     release(this.#socket)
     release(this.#plain)
-    // A check leaves no TIME_WAIT behind: there may be thousands a minute. Only TCP that stands can be reset.
-    if (this.#target.address.family === 'unix' || this.#plain.connecting) this.#plain.destroy()
-    else this.#plain.resetAndDestroy()
-    this.#socket.destroy()
+    // A check leaves no TIME_WAIT behind: there may be thousands a minute. Only plain TCP that stands can be reset; Node 24
+    // crashes when that is done beneath its TLS.
+    const isResettable = this.#socket === this.#plain && this.#target.address.family !== 'unix' && !this.#plain.connecting
+    if (isResettable) this.#plain.resetAndDestroy()
+    else this.#socket.destroy()
   }
 
   #attach(socket: Socket): void {

@@ -1,22 +1,15 @@
 import assert from 'node:assert/strict'
-import { after, before, suite, test } from 'node:test'
+import { test } from 'node:test'
 import { selfSigned } from '../../support/certificate.ts'
 import { runCheck } from '../../support/check-run.ts'
 import { needs } from '../../support/needs.ts'
 import { nginx } from '../../support/peers.ts'
 
-suite('http, https, tls and tcp checks of nginx', needs('nginx', 'openssl'), () => {
-  let plain = ''
-  let secure = ''
-  let ca = ''
-
-  before(async () => {
-    const { certFile, keyFile } = selfSigned({ after })
-    const peer = await nginx(
-      { after },
-      {
-        portCount: 2,
-        config: (ports) => `
+test('http, https, tls and tcp checks of nginx', needs('nginx', 'openssl'), async (t) => {
+  const { certFile: ca, keyFile } = selfSigned(t)
+  const peer = await nginx(t, {
+    portCount: 2,
+    config: (ports) => `
           server {
             listen 127.0.0.1:${ports[0]};
             location /up { add_header X-Role primary; return 200 "all is well\\n"; }
@@ -25,18 +18,14 @@ suite('http, https, tls and tcp checks of nginx', needs('nginx', 'openssl'), () 
           }
           server {
             listen 127.0.0.1:${ports[1]} ssl;
-            ssl_certificate ${certFile};
+            ssl_certificate ${ca};
             ssl_certificate_key ${keyFile};
             location / { return 200 "secure $ssl_server_name"; }
           }`,
-      },
-    )
-    plain = `127.0.0.1:${peer.ports[0]}`
-    secure = `127.0.0.1:${peer.ports[1]}`
-    ca = certFile
   })
+  const [plain, secure] = peer.ports.map((port) => `127.0.0.1:${port}`)
 
-  test('status, field and body decide', async () => {
+  await t.test('status, field and body decide', async () => {
     assert.equal(await runCheck(plain, { http: { path: '/up' } }), 'ok: status 200')
     assert.equal(await runCheck(plain, { http: { path: '/down' } }), 'failed: status 503, expected 200-399')
     assert.equal(await runCheck(plain, { http: { path: '/down', status: '503' } }), 'ok: status 503')
@@ -45,12 +34,12 @@ suite('http, https, tls and tcp checks of nginx', needs('nginx', 'openssl'), () 
     assert.equal(await runCheck(plain, { http: { path: '/up', body: 'ill' } }), 'failed: status 200, but the body does not contain "ill"')
   })
 
-  test('method, Host and own fields arrive', async () => {
+  await t.test('method, Host and own fields arrive', async () => {
     const http = { path: '/host', method: 'POST', host: 'app.test', headers: { 'X-Key': 'k' }, body: '~ ^app\\.test POST k$' }
     assert.equal(await runCheck(plain, { http }), 'ok: status 200, the body matches')
   })
 
-  test('https asks for the name of Host, and verifies where it is told to', async () => {
+  await t.test('https asks for the name of Host, and verifies where it is told to', async () => {
     const https = { host: 'app.test', body: 'secure app.test' }
     assert.equal(await runCheck(secure, { https }), 'ok: status 200, the body matches')
     assert.equal(await runCheck(secure, { https: { ...https, verify: true } }), 'failed: self-signed certificate')
@@ -58,7 +47,7 @@ suite('http, https, tls and tcp checks of nginx', needs('nginx', 'openssl'), () 
     assert.match(await runCheck(secure, { https: { serverName: 'other.test', verify: true, ca } }), /^failed: .*other\.test/)
   })
 
-  test('tls is content with a handshake, tcp with a connection', async () => {
+  await t.test('tls is content with a handshake, tcp with a connection', async () => {
     assert.equal(await runCheck(secure, { tls: {} }), 'ok: the handshake is done')
     assert.equal(await runCheck(plain, { tcp: {} }), 'ok: connected')
     assert.match(await runCheck(plain, { tls: {} }), /^failed: /)
