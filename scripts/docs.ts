@@ -7,7 +7,7 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { CONFIG_CODES, describeOptions, jsonSchema } from '../src/config/index.ts'
-import { SERVER_METRICS } from '../src/control/index.ts'
+import { POOL_METRICS, SERVER_METRICS } from '../src/control/index.ts'
 import { ERROR_CODES } from '../src/core/index.ts'
 import { ACCESS_LOG_VARIABLES, type MetricDefinition, OBSERVE_METRICS } from '../src/observe/index.ts'
 import { PROXY_METRICS, TERMINATIONS } from '../src/proxy/index.ts'
@@ -90,7 +90,12 @@ ${list(CONFIG_CODES)}
 }
 
 function metricsPage(): string {
-  const definitions: readonly MetricDefinition[] = [...Object.values(PROXY_METRICS), ...SERVER_METRICS, ...Object.values(OBSERVE_METRICS)]
+  const definitions: readonly MetricDefinition[] = [
+    ...Object.values(PROXY_METRICS),
+    ...POOL_METRICS,
+    ...SERVER_METRICS,
+    ...Object.values(OBSERVE_METRICS),
+  ]
   return `${GENERATED}
 # Metrics
 

@@ -31,6 +31,10 @@ export class AdminClient {
     return this.#call('POST', path, body)
   }
 
+  delete<T>(path: string): Promise<T> {
+    return this.#call('DELETE', path)
+  }
+
   async #call<T>(method: string, path: string, body?: unknown): Promise<T> {
     let response: Response
     try {

@@ -7,9 +7,12 @@ import { checkCommand } from './check.ts'
 import { demoCommand } from './demo.ts'
 import { explainCommand } from './explain.ts'
 import { proxyCommand } from './proxy.ts'
+import { reloadCommand } from './reload.ts'
 import { runCommand } from './run.ts'
-import { reloadCommand, serverCommand, statusCommand } from './runtime.ts'
 import { schemaCommand } from './schema.ts'
+import { serverCommand } from './server.ts'
+import { sessionsCommand } from './sessions.ts'
+import { statusCommand } from './status.ts'
 import { readVersion } from './version.ts'
 
 /** Exit codes: 0 done; 1 the command failed or the configuration has errors; 2 the command line is wrong. */
@@ -39,6 +42,7 @@ function buildProgram(): Command {
     demoCommand(),
     statusCommand(),
     serverCommand(),
+    sessionsCommand(),
     reloadCommand(),
     explainCommand(),
     schemaCommand(),

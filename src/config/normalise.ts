@@ -14,6 +14,7 @@ export function normalise(config: Configuration, warnings: readonly string[]): P
     workers: config.workers,
     engine: config.engine,
     admin: normaliseAdmin(config.admin),
+    stateFile: config.stateFile,
     accessLog: config.accessLog && normaliseAccessLog(config.accessLog),
     trustedProxies: config.trustedProxies,
     drainTimeoutMs: timeouts.drain,

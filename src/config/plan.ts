@@ -15,6 +15,8 @@ export interface Plan {
   readonly engine: EnginePlan
   /** undefined where the configuration says `admin: none`. */
   readonly admin: AdminPlan | undefined
+  /** Where changes of servers at run time are kept; undefined keeps none. */
+  readonly stateFile: string | undefined
   readonly accessLog: AccessLogPlan | undefined
   readonly trustedProxies: readonly Cidr[]
   readonly drainTimeoutMs: number

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { admin } from '../control/config.ts'
+import { admin, stateFile } from '../control/config.ts'
 import { engine, workers } from '../engine/config.ts'
 import { accessLog } from '../observe/config.ts'
 import { pool } from '../pool/config.ts'
@@ -14,6 +14,7 @@ export const configuration = options({
   workers: workers.default('auto').describe('Threads that carry traffic; "auto" is one for each CPU.'),
   engine: engine.default('auto').describe('"auto" takes uring where the kernel allows it, and portable elsewhere.'),
   admin: admin.prefault({}).describe('API, metrics and health, or "none".'),
+  stateFile: stateFile.optional(),
   accessLog: accessLog.optional().describe('One line for each exchange; none without this.'),
   trustedProxies: z.array(cidr).default([]).describe('Peers whose Forwarded and X-Forwarded-* are believed.'),
   timeouts: timeouts.prefault({}).describe('For all listeners and pools that say nothing else.'),

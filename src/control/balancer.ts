@@ -1,15 +1,17 @@
 import { availableParallelism } from 'node:os'
 import type { Diagnostic, Plan } from '../config/index.ts'
-import { formatAddress, systemClock } from '../core/index.ts'
+import { formatAddress } from '../core/index.ts'
 import { createEventLog, type EventLog } from '../observe/index.ts'
-import { ADMIN, PoolTable, SlotAllocator, type SlotAssignment, Upkeep, type UpkeptPool } from '../pool/index.ts'
-import { definitionOf } from '../proxy/index.ts'
-import { type AdminTarget, adminApi, type ReloadResult, type ServerChange, type ServerChangeResult } from './admin/api.ts'
+import { ADMIN_NAMES, type Admin, PoolTable, type ServerPlan, type Session, Upkeep } from '../pool/index.ts'
+import { type AdminTarget, adminApi, type PoolChangeResult, type ReloadResult } from './admin/api.ts'
 import { AdminServer } from './admin/server.ts'
 import { checkConnect } from './check-connect.ts'
+import { type Generation, Generations } from './generations.ts'
+import { Membership } from './membership.ts'
 import { Observation } from './observation.ts'
 import { logPoolEvent } from './pool-events.ts'
 import { demandFree } from './ports.ts'
+import type { KnownPool, RuntimeChanges, ServerChange } from './runtime-changes.ts'
 import { describePools, type PoolStatus } from './status.ts'
 import { WorkerGroup } from './worker-group.ts'
 
@@ -39,13 +41,6 @@ export class ConfigurationError extends Error {
   }
 }
 
-interface Generation {
-  readonly plan: Plan
-  readonly slots: SlotAssignment
-  readonly addresses: Readonly<Record<string, readonly string[]>>
-  readonly loadedAtMs: number
-}
-
 /** A running Evener: the control thread's side of it. */
 export class Balancer implements AdminTarget {
   /** Resolves with the process's exit code once everything is closed. */
@@ -53,23 +48,25 @@ export class Balancer implements AdminTarget {
   readonly #options: BalancerOptions
   readonly #log: EventLog
   readonly #table: PoolTable
-  readonly #allocator: SlotAllocator
   readonly #workers: WorkerGroup
   readonly #upkeep: Upkeep
+  readonly #generations: Generations
+  readonly #membership: Membership
   readonly #observation: Observation
   readonly #startedAtMs = Date.now()
   readonly #end = Promise.withResolvers<number>()
   #admin: AdminServer | null = null
-  #current: Generation | null = null
+  /** Counts the configurations that came into force. */
   #generation = 0
-  #reloading: Promise<unknown> = Promise.resolve()
+  #loadedAtMs = 0
+  #changing: Promise<unknown> = Promise.resolve()
   #isShuttingDown = false
 
   private constructor(options: BalancerOptions, plan: Plan, workers: number) {
     this.#options = options
     this.#log = options.log ?? createEventLog(process.stderr)
     this.#table = PoolTable.create({ workers })
-    this.#allocator = new SlotAllocator(this.#table)
+    this.#membership = new Membership(this.#log)
     this.#observation = new Observation(plan, workers, this.#log)
     this.#upkeep = new Upkeep(this.#table, { connect: checkConnect })
     this.#upkeep.subscribe((event) => logPoolEvent(this.#log, event))
@@ -79,6 +76,12 @@ export class Balancer implements AdminTarget {
       poolTable: this.#table.buffer,
       metrics: this.#observation.metricsBuffer,
       workers,
+    })
+    this.#generations = new Generations({
+      table: this.#table,
+      upkeep: this.#upkeep,
+      observation: this.#observation,
+      workers: this.#workers,
     })
     this.ended = this.#end.promise
     this.#watchWorkers()
@@ -100,13 +103,18 @@ export class Balancer implements AdminTarget {
   }
 
   get isReady(): boolean {
-    return this.#current !== null && !this.#isShuttingDown
+    return this.#generations.current !== null && !this.#isShuttingDown
   }
 
   /** Loads the configuration again. An invalid one, or one whose addresses cannot be bound, changes nothing. */
   reload(): Promise<ReloadResult> {
-    const result = this.#reloading.then(() => this.#reload())
-    this.#reloading = result
+    return this.#inTurn(() => this.#reload())
+  }
+
+  /** Changes of what is in force come one after the other. */
+  #inTurn<T>(change: () => Promise<T>): Promise<T> {
+    const result = this.#changing.then(change)
+    this.#changing = result.catch(() => {})
     return result
   }
 
@@ -118,8 +126,8 @@ export class Balancer implements AdminTarget {
   async shutdown(reason: string): Promise<void> {
     if (this.#isShuttingDown) return
     this.#isShuttingDown = true
-    await this.#reloading
-    const graceMs = this.#current?.plan.drainTimeoutMs ?? 0
+    await this.#changing
+    const graceMs = this.#generations.current?.plan.drainTimeoutMs ?? 0
     this.#log.info(`${reason}: draining, at most ${graceMs / 1000} s; a second signal ends at once`)
     const isDrained = await this.#workers.drain(graceMs)
     if (!isDrained) this.#log.warn('the grace period is over: closing the connections that are left')
@@ -129,7 +137,7 @@ export class Balancer implements AdminTarget {
   }
 
   status(): unknown {
-    const current = this.#current as Generation
+    const current = this.#inForce
     const counts = this.#observation.listenerCounts(current.plan)
     return {
       version: this.#options.version,
@@ -139,7 +147,7 @@ export class Balancer implements AdminTarget {
       config: {
         file: this.#options.file,
         generation: this.#generation,
-        loadedAt: new Date(current.loadedAtMs).toISOString(),
+        loadedAt: new Date(this.#loadedAtMs).toISOString(),
         warnings: current.plan.warnings,
       },
       listeners: current.plan.listeners.map((listener, index) => ({
@@ -152,26 +160,71 @@ export class Balancer implements AdminTarget {
   }
 
   pools(): PoolStatus[] {
-    const current = this.#current as Generation
-    return describePools(current.plan, current.slots, this.#table, (pool, server) => this.#upkeep.resultOf(pool, server))
+    const current = this.#inForce
+    return describePools(current, this.#table, this.#upkeep, this.#membership)
   }
 
   metrics(): string {
-    return this.#observation.exposition(this.#current === null ? [] : this.pools())
+    return this.#observation.exposition(this.#generations.current === null ? [] : this.pools())
   }
 
-  changeServer(pool: string, server: string, change: ServerChange): ServerChangeResult {
-    const current = this.#current as Generation
-    const poolIndex = current.plan.pools.findIndex((candidate) => candidate.name === pool)
-    const serverIndex = current.plan.pools[poolIndex].servers.findIndex((candidate) => candidate.name === server)
-    const slot = current.slots.pools[poolIndex].slots[serverIndex]
+  /** In every worker at once: the table says what is so, and the plans that follow say the same. */
+  changeServer(pool: string, server: string, change: ServerChange): void {
+    const { configured, plan, slots } = this.#inForce
+    const poolIndex = plan.pools.findIndex((candidate) => candidate.name === pool)
+    const slot = slots.pools[poolIndex].slots[plan.pools[poolIndex].servers.findIndex((candidate) => candidate.name === server)]
     if (change.weight !== undefined) this.#table.setWeight(slot, change.weight)
-    if (change.admin !== undefined) {
-      const state = change.admin === 'ready' ? ADMIN.READY : change.admin === 'drain' ? ADMIN.DRAIN : ADMIN.MAINTENANCE
-      this.#table.setAdmin(slot, state, Date.now())
-    }
+    if (change.admin !== undefined) this.#table.setAdmin(slot, ADMIN_NAMES.indexOf(change.admin) as Admin, Date.now())
+    this.#membership.keep(this.#membership.changes.change(this.#membership.knownPool(configured.pools[poolIndex]), server, change))
     this.#log.info(`server ${pool}/${server}: ${JSON.stringify(change)} by the admin API`)
-    return { ok: true, pool: this.pools()[poolIndex] }
+  }
+
+  addServer(pool: string, server: ServerPlan): Promise<PoolChangeResult> {
+    return this.#changePool(
+      pool,
+      `server ${pool}/${server.name} (${formatAddress(server.address)}) added by the admin API`,
+      (changes, known) => changes.add(known, server),
+    )
+  }
+
+  removeServer(pool: string, server: string): Promise<PoolChangeResult> {
+    return this.#changePool(pool, `server ${pool}/${server} removed by the admin API`, (changes, known) => changes.remove(known, server))
+  }
+
+  sessionsOf(pool: string, limit: number): readonly Session[] | undefined {
+    return this.#upkeep.sessionsOf(pool, limit)
+  }
+
+  clearSessions(pool: string, server?: string): number | undefined {
+    const cleared = this.#upkeep.clearSessions(pool, server)
+    if (cleared !== undefined)
+      this.#log.info(
+        `${cleared} sessions of ${server === undefined ? `pool ${pool}` : `server ${pool}/${server}`} cleared by the admin API`,
+      )
+    return cleared
+  }
+
+  /** In every worker at once: another plan, in the way that a reload takes. */
+  #changePool(
+    pool: string,
+    sentence: string,
+    edit: (changes: RuntimeChanges, known: KnownPool) => RuntimeChanges,
+  ): Promise<PoolChangeResult> {
+    return this.#inTurn(async () => {
+      const { configured } = this.#inForce
+      const found = configured.pools.find(({ name }) => name === pool)
+      if (found === undefined || this.#isShuttingDown) return { ok: false, message: `There is no pool "${pool}" any more.` }
+      // Edited again afterwards: what has been changed in the meantime is to be kept too.
+      const next = (): RuntimeChanges => edit(this.#membership.changes, this.#membership.knownPool(found))
+      try {
+        await this.#generations.apply(configured, this.#membership.effective(configured, next()))
+      } catch (error) {
+        return { ok: false, message: (error as Error).message }
+      }
+      this.#membership.keep(next())
+      this.#log.info(sentence)
+      return { ok: true }
+    })
   }
 
   async #start(plan: Plan, workers: number): Promise<void> {
@@ -181,24 +234,25 @@ export class Balancer implements AdminTarget {
       await this.#admin.listen()
     }
     await this.#workers.start(workers)
+    this.#membership.open(plan.stateFile)
     await this.#apply(plan)
     const log = this.#log
     log.info(`${this.#workers.engineReason}, ${workers} worker${workers === 1 ? '' : 's'}`)
-    const { addresses } = this.#current as unknown as Generation
+    const { addresses } = this.#inForce
     for (const listener of plan.listeners) log.info(`listener ${listener.name} on ${(addresses[listener.name] ?? []).join(', ')}`)
     if (this.#admin !== null) log.info(`admin on http://${this.#admin.address}`)
   }
 
   async #reload(): Promise<ReloadResult> {
     const log = this.#log
-    if (this.#isShuttingDown || this.#current === null) return { ok: false, message: 'Evener is shutting down.', diagnostics: [] }
+    if (this.#isShuttingDown) return { ok: false, message: 'Evener is shutting down.', diagnostics: [] }
     const { plan, diagnostics } = await this.#options.load().catch((error: Error) => ({ plan: undefined, diagnostics: [], error }))
     if (plan === undefined) {
       const message = `the new configuration is invalid and changed nothing: ${diagnostics.map((diagnostic) => diagnostic.message).join('; ')}`
       log.error(message)
       return { ok: false, message, diagnostics }
     }
-    const known = new Set(this.#current.plan.listeners.flatMap((listener) => listener.bind.map(formatAddress)))
+    const known = new Set(this.#inForce.plan.listeners.flatMap((listener) => listener.bind.map(formatAddress)))
     try {
       for (const listener of plan.listeners) {
         for (const address of listener.bind) if (!known.has(formatAddress(address))) await demandFree(address)
@@ -216,33 +270,20 @@ export class Balancer implements AdminTarget {
   }
 
   async #apply(plan: Plan): Promise<void> {
-    const definitions = plan.pools.map(definitionOf)
-    const generation = this.#generation + 1
-    const slots = this.#allocator.prepare(definitions, generation, systemClock.wallClock())
-    const before = this.#current
-    let addresses: Readonly<Record<string, readonly string[]>>
-    try {
-      // The first picks are to meet servers of known health; a first result comes within the check's time-out.
-      this.#upkeep.apply(upkept(plan), slots)
-      await this.#upkeep.settled()
-      this.#observation.prepare(plan)
-      addresses = await this.#workers.apply({ plan, slots, series: this.#observation.series }, () => {
-        this.#allocator.commit(definitions, slots, systemClock.wallClock())
-      })
-    } catch (error) {
-      this.#allocator.rollback()
-      if (before === null) this.#upkeep.close()
-      else this.#upkeep.apply(upkept(before.plan), before.slots)
-      throw error
-    }
-    this.#observation.commit(plan)
-    this.#generation = generation
-    this.#current = { plan, slots, addresses, loadedAtMs: Date.now() }
+    await this.#generations.apply(plan, this.#membership.effective(plan, this.#membership.settled(plan)))
+    this.#membership.keep(this.#membership.settled(plan))
+    this.#generation++
+    this.#loadedAtMs = Date.now()
+  }
+
+  /** Before the first plan is in force nobody asks for it. */
+  get #inForce(): Generation {
+    return this.#generations.current as Generation
   }
 
   /** What a reload cannot change, in words. */
   #notApplied(plan: Plan): string[] {
-    const old = (this.#current as Generation).plan
+    const old = this.#inForce.configured
     const notes: string[] = []
     if (plan.workers !== 'auto' && plan.workers !== this.#workers.size) notes.push('workers: a change takes effect with the next start')
     if (plan.engine !== old.engine) notes.push('engine: a change takes effect with the next start')
@@ -272,8 +313,4 @@ export class Balancer implements AdminTarget {
     await this.#workers.close()
     await this.#observation.close()
   }
-}
-
-function upkept(plan: Plan): UpkeptPool[] {
-  return plan.pools.map((pool) => ({ definition: definitionOf(pool), check: pool.check }))
 }

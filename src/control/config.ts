@@ -9,6 +9,14 @@ export interface AdminPlan {
   readonly token: string | undefined
 }
 
+/** `stateFile`: where changes of servers are kept over a restart. */
+export const stateFile = z
+  .string()
+  .min(1)
+  .max(4096)
+  .describe('Keeps what the admin API changed of servers over a restart; forgotten without this.')
+  .meta({ examples: ['/var/lib/evener/state.json'] })
+
 /** The endpoint, or "none". */
 export const admin = z.union([
   z.literal('none'),

@@ -5,7 +5,6 @@ import {
   Exposition,
   type LogChunk,
   type LogOutput,
-  type MetricDefinition,
   MetricsTable,
   OBSERVE_METRICS,
   openLog,
@@ -13,63 +12,8 @@ import {
   SeriesAllocator,
 } from '../observe/index.ts'
 import { allocateSeries, PROXY_METRICS, type ProxySeries } from '../proxy/index.ts'
-import type { PoolStatus, ServerStatus } from './status.ts'
-
-const SERVER_LABELS = ['pool', 'server'] as const
-
-/** What is known of servers, read from the pool table at each scrape. */
-export const SERVER_METRICS: readonly (MetricDefinition & { read(server: ServerStatus): number })[] = [
-  {
-    name: 'evener_server_up',
-    type: 'gauge',
-    help: '1 while the server is up or starting, 0 while it is down.',
-    labels: SERVER_LABELS,
-    read: (server) => (server.health === 'down' ? 0 : 1),
-  },
-  {
-    name: 'evener_server_ready',
-    type: 'gauge',
-    help: '1 while the administrative state is ready, 0 in drain or maintenance.',
-    labels: SERVER_LABELS,
-    read: (server) => (server.admin === 'ready' ? 1 : 0),
-  },
-  { name: 'evener_server_weight', type: 'gauge', help: 'Weight in force.', labels: SERVER_LABELS, read: (server) => server.weight },
-  {
-    name: 'evener_server_active_requests',
-    type: 'gauge',
-    help: 'Requests that the server is working on.',
-    labels: SERVER_LABELS,
-    read: (server) => server.active,
-  },
-  {
-    name: 'evener_server_connections',
-    type: 'gauge',
-    help: 'Open connections to the server, idle ones included.',
-    labels: SERVER_LABELS,
-    read: (server) => server.connections,
-  },
-  {
-    name: 'evener_server_requests_total',
-    type: 'counter',
-    help: 'Attempts that ended.',
-    labels: SERVER_LABELS,
-    read: (server) => server.requests,
-  },
-  {
-    name: 'evener_server_failures_total',
-    type: 'counter',
-    help: 'Attempts that failed, or that the server answered with 5xx.',
-    labels: SERVER_LABELS,
-    read: (server) => server.failures,
-  },
-  {
-    name: 'evener_server_latency_seconds',
-    type: 'gauge',
-    help: 'Moving average of the time to the first byte of a response.',
-    labels: SERVER_LABELS,
-    read: (server) => server.latencyMs / 1000,
-  },
-]
+import { POOL_METRICS, SERVER_METRICS } from './pool-metrics.ts'
+import type { PoolStatus } from './status.ts'
 
 export interface ListenerCounts {
   readonly connections: number
@@ -146,6 +90,12 @@ export class Observation {
     const page = new Exposition()
     const all = this.#allocator.all
     for (const definition of Object.values(PROXY_METRICS)) page.series(definition, all, this.#table)
+    for (const definition of POOL_METRICS) {
+      page.family(
+        definition,
+        pools.filter(definition.applies).map((pool) => ({ values: [pool.name], value: definition.read(pool) })),
+      )
+    }
     for (const definition of SERVER_METRICS) {
       page.family(
         definition,

@@ -1,18 +1,39 @@
-import type { Plan } from '../config/index.ts'
 import { formatAddress } from '../core/index.ts'
-import { ADMIN, type AdminName, HEALTH, type HealthName, type PoolPlan, type PoolTable, type SlotAssignment } from '../pool/index.ts'
+import {
+  ADMIN_NAMES,
+  type AdminName,
+  type BreakerName,
+  HEALTH_NAMES,
+  type HealthName,
+  type PoolDefinition,
+  type PoolPlan,
+  type PoolTable,
+  type ServerPlan,
+  type Upkeep,
+} from '../pool/index.ts'
+import { definitionOf } from '../proxy/index.ts'
+import type { Generation } from './generations.ts'
+import type { Membership } from './membership.ts'
 
-/** A server as the admin API shows it. */
+/** A server as the admin API and `evener status` show it. */
 export interface ServerStatus {
   readonly name: string
   readonly address: string
+  /** Where the server is known from: "configuration", "admin API", or the discovery. */
+  readonly source: string
   readonly health: HealthName
   readonly admin: AdminName
   readonly weight: number
   readonly priority: number
+  /** The share of its weight that it gets during a slow start, in percent; null outside of one. */
+  readonly slowStartPercent: number | null
+  /** Taken out as an outlier. */
+  readonly ejected: boolean
   /** Requests that it is working on now, over all workers. */
   readonly active: number
   readonly connections: number
+  /** Entries of the pool's session table that belong to it. */
+  readonly sessions: number
   readonly requests: number
   readonly failures: number
   readonly latencyMs: number
@@ -32,47 +53,81 @@ export interface PoolStatus {
   readonly name: string
   readonly algorithm: string
   readonly available: number
+  /** Requests under way in all servers. */
+  readonly active: number
+  /** Requests that wait for a place; null where the pool has no queue. */
+  readonly queue: { readonly length: number; readonly size: number } | null
+  /** null where none is configured. */
+  readonly breaker: BreakerName | null
+  /** Too few servers are usable, so health is ignored and all are used. */
+  readonly panic: boolean
+  /** Entries of the session table; null where there is none. */
+  readonly sessions: number | null
   readonly servers: readonly ServerStatus[]
 }
 
-/** undefined where no check is configured. */
-export type CheckLookup = (pool: string, server: string) => { readonly reason: string; readonly atMs: number } | undefined
-
 /** What the pool table says of the plan's pools at this moment. */
-export function describePools(plan: Plan, slots: SlotAssignment, table: PoolTable, checks: CheckLookup): PoolStatus[] {
-  return plan.pools.map((pool, index) => describePool(pool, slots.pools[index].slots, table, checks))
-}
-
-function describePool(pool: PoolPlan, slots: readonly number[], table: PoolTable, checks: CheckLookup): PoolStatus {
-  const servers = pool.servers.map((server, index): ServerStatus => {
-    const slot = slots[index]
-    const totals = table.totals(slot)
-    const changedAt = table.changedAt(slot)
-    const check = checks(pool.name, server.name)
-    return {
-      name: server.name,
-      address: formatAddress(server.address),
-      health: healthName(table.health(slot)),
-      admin: adminName(table.admin(slot)),
-      weight: table.weight(slot),
-      priority: server.priority,
-      active: table.active(slot),
-      connections: table.connections(slot),
-      requests: totals.requests,
-      failures: totals.failures,
-      latencyMs: Math.round(table.latencyMs(slot) * 1000) / 1000,
-      changedAt: changedAt === 0 ? null : new Date(changedAt).toISOString(),
-      check: check === undefined ? null : { reason: check.reason, at: check.atMs === 0 ? null : new Date(check.atMs).toISOString() },
-    }
+export function describePools({ plan, slots }: Generation, table: PoolTable, upkeep: Upkeep, membership: Membership): PoolStatus[] {
+  return plan.pools.map((pool, index) => {
+    const { row, slots: servers } = slots.pools[index]
+    return describePool(pool, definitionOf(pool), table, row, (server, place) => ({
+      ...describeServer(server, servers[place], table),
+      source: membership.sourceOf(pool, server),
+      check: checkOf(upkeep, pool.name, server.name),
+    }))
   })
-  const available = servers.filter((server) => server.health !== 'down' && server.admin === 'ready' && server.weight > 0).length
-  return { name: pool.name, algorithm: pool.algorithm.name, available, servers }
 }
 
-function healthName(health: number): HealthName {
-  return health === HEALTH.UP ? 'up' : health === HEALTH.STARTING ? 'starting' : 'down'
+function describePool(
+  pool: PoolPlan,
+  { queue, breaker, persistence }: PoolDefinition,
+  table: PoolTable,
+  row: number,
+  describe: (server: ServerPlan, place: number) => ServerStatus,
+): PoolStatus {
+  const servers = pool.servers.map(describe)
+  const state = table.poolState(row)
+  return {
+    name: pool.name,
+    algorithm: pool.algorithm.name,
+    available: servers.filter(isAvailable).length,
+    active: state.active,
+    queue: queue === undefined ? null : { length: state.queued, size: queue.size },
+    breaker: breaker === undefined ? null : state.breaker,
+    panic: table.isPanicking(row),
+    sessions: persistence?.kind === 'table' ? servers.reduce((sum, server) => sum + server.sessions, 0) : null,
+    servers,
+  }
 }
 
-function adminName(admin: number): AdminName {
-  return admin === ADMIN.READY ? 'ready' : admin === ADMIN.DRAIN ? 'drain' : 'maintenance'
+function isAvailable({ health, admin, weight, ejected }: ServerStatus): boolean {
+  return health !== 'down' && admin === 'ready' && weight > 0 && !ejected
+}
+
+function describeServer(server: ServerPlan, slot: number, table: PoolTable): Omit<ServerStatus, 'source' | 'check'> {
+  const totals = table.totals(slot)
+  const changedAt = table.changedAt(slot)
+  const ramp = table.ramp(slot)
+  return {
+    name: server.name,
+    address: formatAddress(server.address),
+    health: HEALTH_NAMES[table.health(slot)],
+    admin: ADMIN_NAMES[table.admin(slot)],
+    weight: table.weight(slot),
+    priority: server.priority,
+    slowStartPercent: ramp === 1000 ? null : ramp / 10,
+    ejected: table.isEjected(slot),
+    active: table.active(slot),
+    connections: table.connections(slot),
+    sessions: table.sessions(slot),
+    requests: totals.requests,
+    failures: totals.failures,
+    latencyMs: Math.round(table.latencyMs(slot) * 1000) / 1000,
+    changedAt: changedAt === 0 ? null : new Date(changedAt).toISOString(),
+  }
+}
+
+function checkOf(upkeep: Upkeep, pool: string, server: string): CheckStatus | null {
+  const check = upkeep.resultOf(pool, server)
+  return check === undefined ? null : { reason: check.reason, at: check.atMs === 0 ? null : new Date(check.atMs).toISOString() }
 }

@@ -1,11 +1,7 @@
 import { enter } from './count.ts'
 import type { BreakerDefinition } from './definition.ts'
 import { POOL } from './layout.ts'
-import { OUTCOME, type Outcome } from './state.ts'
-
-export const BREAKER = { CLOSED: 0, OPEN: 1, HALF_OPEN: 2 } as const
-export const BREAKER_NAMES = ['closed', 'open', 'half-open'] as const
-export type BreakerName = (typeof BREAKER_NAMES)[number]
+import { BREAKER, BREAKER_NAMES, type BreakerName, OUTCOME, type Outcome } from './state.ts'
 
 /**
  * Keeps requests off a pool that fails, so that they fail at once and the servers can recover. One for the pool over all workers,

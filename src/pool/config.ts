@@ -1,27 +1,13 @@
 import { z } from 'zod'
-import { formatAddress } from '../core/index.ts'
-import { duration, given, name, options, serverAddress } from '../schema/index.ts'
+import { duration, given, options } from '../schema/index.ts'
 import { algorithm, normaliseAlgorithm } from './algorithm/option.ts'
 import { check, normaliseCheck } from './check/option/check.ts'
 import type { PoolPlan } from './plan.ts'
+import { normaliseServer, server } from './server-option.ts'
 
 export type * from './check/plan.ts'
 export type * from './plan.ts'
 
-const serverName = name.describe('Name in status, metrics, log and admin API; the address without this.')
-
-const server = z
-  .union([
-    serverAddress.transform((where) => ({ name: undefined, address: where, weight: 1, priority: 0, admin: 'ready' as const })),
-    options({
-      name: serverName.optional(),
-      address: serverAddress.describe('Where it listens: an IP address with a port, or a Unix socket.'),
-      weight: z.int().min(0).max(256).default(1).describe('Share of the traffic beside the others; 0 gets nothing new.'),
-      priority: z.int().min(0).max(255).default(0).describe('0 first; a larger one is used while no server of a smaller one is available.'),
-      admin: z.enum(['ready', 'drain', 'maintenance']).default('ready').describe('Administrative state to start with.'),
-    }),
-  ])
-  .describe('A server; its address alone will do.')
 
 /** One entry of `pools`. */
 export const pool = options({
@@ -59,7 +45,7 @@ export function normalisePool(
   return {
     name: poolName,
     algorithm: normaliseAlgorithm(config.algorithm),
-    servers: config.servers.map((each) => ({ ...each, name: each.name ?? formatAddress(each.address) })),
+    servers: config.servers.map(normaliseServer),
     check: config.check && normaliseCheck(config.check),
     keepAlive: { maxIdle: config.keepAlive.idle, idleTimeoutMs: config.keepAlive.timeout },
     timeouts: { connectMs: connect, responseMs: response },

@@ -11,7 +11,7 @@
  */
 export { type AlgorithmDescription, type AlgorithmName, type AlgorithmOption, CATALOGUE, describeAlgorithm } from './algorithm/catalogue.ts'
 export { fillMaglev } from './algorithm/maglev.ts'
-export type { Breaker, BreakerName } from './breaker.ts'
+export type { Breaker } from './breaker.ts'
 export { type CheckedPool, type CheckResult, Checks, type ChecksOptions, type HealthChange } from './check/checks.ts'
 export {
   type CheckConnect,
@@ -21,7 +21,7 @@ export {
   type CheckTarget,
   systemDelay,
 } from './check/connect.ts'
-export type { PoolPlan } from './config.ts'
+export type { PoolPlan, ServerPlan } from './config.ts'
 export { type KeySource, NO_KEY, NO_KEY_SOURCE, PickContext } from './context.ts'
 export {
   type AlgorithmDefinition,
@@ -46,9 +46,22 @@ export { ALL_FULL, BREAKER_OPEN, NONE_AVAILABLE, type PickResult, Pool } from '.
 export { type Random, SeededRandom } from './random.ts'
 export type { RetryBudget } from './retry-budget.ts'
 export { Server } from './server.ts'
+export { readServers } from './server-option.ts'
 export { type PoolSlots, SlotAllocator, type SlotAssignment } from './slots.ts'
-export { ADMIN, type Admin, type AdminName, HEALTH, type Health, type HealthName, OUTCOME, type Outcome } from './state.ts'
-export { PoolTable, type ServerTotals } from './table.ts'
-export { type PoolEvent, Upkeep, type UpkeptPool } from './upkeep.ts'
+export {
+  ADMIN,
+  ADMIN_NAMES,
+  type Admin,
+  type AdminName,
+  type BreakerName,
+  HEALTH,
+  HEALTH_NAMES,
+  type Health,
+  type HealthName,
+  OUTCOME,
+  type Outcome,
+} from './state.ts'
+export { type PoolState, PoolTable, type ServerTotals } from './table.ts'
+export { type PoolEvent, type Session, Upkeep, type UpkeptPool } from './upkeep.ts'
 export { QUEUE_PRIORITIES, type QueueHost, Waiter, type WaitQueue, type WaitTarget } from './wait-queue.ts'
 export { WakeLine } from './wake-line.ts'

@@ -13,6 +13,11 @@ export type Admin = (typeof ADMIN)[keyof typeof ADMIN]
 export const ADMIN_NAMES = ['ready', 'drain', 'maintenance'] as const
 export type AdminName = (typeof ADMIN_NAMES)[number]
 
+/** Of a pool's breaker. */
+export const BREAKER = { CLOSED: 0, OPEN: 1, HALF_OPEN: 2 } as const
+export const BREAKER_NAMES = ['closed', 'open', 'half-open'] as const
+export type BreakerName = (typeof BREAKER_NAMES)[number]
+
 /** How an attempt at a server ended. */
 export const OUTCOME = {
   SUCCESS: 0,

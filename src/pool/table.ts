@@ -18,7 +18,7 @@ import {
   WORKER,
   WORKER_WORDS,
 } from './layout.ts'
-import type { Admin, Health } from './state.ts'
+import { type Admin, BREAKER_NAMES, type BreakerName, type Health } from './state.ts'
 
 /** What all workers together did with one server. Counts since its slot was allocated. */
 export interface ServerTotals {
@@ -32,6 +32,13 @@ export interface ServerTotals {
   latencySumMs: number
   /** Responses that latencySumMs is the sum of. */
   responses: number
+}
+
+/** What status shows of a pool. */
+export interface PoolState {
+  readonly active: number
+  readonly queued: number
+  readonly breaker: BreakerName
 }
 
 /**
@@ -148,6 +155,23 @@ export class PoolTable {
 
   latencyMs(slot: number): number {
     return Atomics.load(this.words, this.serverRow(slot) + SERVER.LATENCY) / 1000
+  }
+
+  /** Entries of the pool's session table that belong to the server. */
+  sessions(slot: number): number {
+    return Atomics.load(this.words, this.serverRow(slot) + SERVER.SESSIONS)
+  }
+
+  /** Thousandths of the weight that count; below 1000 during a slow start. */
+  ramp(slot: number): number {
+    return Atomics.load(this.words, this.serverRow(slot) + SERVER.RAMP)
+  }
+
+  /** Of the pool in a row, over all workers. */
+  poolState(pool: number): PoolState {
+    const row = this.poolRow(pool)
+    const [active, queued, breaker] = [POOL.ACTIVE, POOL.QUEUED, POOL.BREAKER].map((word) => Atomics.load(this.words, row + word))
+    return { active, queued, breaker: BREAKER_NAMES[breaker] }
   }
 
   /** Taken out as an outlier, for some time. */

@@ -9,6 +9,8 @@ import type { SlotAssignment } from './slots.ts'
 import { SlowStarts } from './slow-starts.ts'
 import type { PoolTable } from './table.ts'
 
+export type { Session } from './persistence/sessions.ts'
+
 /** A pool of the plan with its check. */
 export interface UpkeptPool {
   readonly definition: PoolDefinition

@@ -1,0 +1,73 @@
+import type { Plan } from '../config/index.ts'
+import { systemClock } from '../core/index.ts'
+import { type PoolTable, SlotAllocator, type SlotAssignment, type Upkeep, type UpkeptPool } from '../pool/index.ts'
+import { definitionOf } from '../proxy/index.ts'
+import type { Observation } from './observation.ts'
+import type { WorkerGroup } from './worker-group.ts'
+
+/** A plan in force. */
+export interface Generation {
+  /** As the configuration says. */
+  readonly configured: Plan
+  /** The same with the servers that discovery and the admin API have added, changed and taken out: what workers have. */
+  readonly plan: Plan
+  readonly slots: SlotAssignment
+  /** By listener. */
+  readonly addresses: Readonly<Record<string, readonly string[]>>
+}
+
+/** What has to follow a plan. */
+export interface GenerationParts {
+  readonly table: PoolTable
+  readonly upkeep: Upkeep
+  readonly observation: Observation
+  readonly workers: WorkerGroup
+}
+
+/**
+ * Puts one plan after the other into force, in everything that follows it, or in nothing. A reload and a change of the servers of
+ * a pool take the same way:
+ *
+ *   slots prepared ─▶ checks begun, first results ─▶ prepare in all workers ─▶ slots committed ─▶ commit in all workers
+ *          └──────────────────────────── any failure: back to the plan before ──────────┘
+ */
+export class Generations {
+  readonly #parts: GenerationParts
+  readonly #allocator: SlotAllocator
+  #number = 0
+  current: Generation | null = null
+
+  constructor(parts: GenerationParts) {
+    this.#parts = parts
+    this.#allocator = new SlotAllocator(parts.table)
+  }
+
+  /** Rejects with what stood in the way, and then nothing has changed. One at a time. */
+  async apply(configured: Plan, plan: Plan): Promise<void> {
+    const { upkeep, observation, workers } = this.#parts
+    const definitions = plan.pools.map(definitionOf)
+    const slots = this.#allocator.prepare(definitions, this.#number + 1, systemClock.wallClock())
+    let addresses: Readonly<Record<string, readonly string[]>>
+    try {
+      // The first picks are to meet servers of known health; a first result comes within the check's time-out.
+      upkeep.apply(upkept(plan), slots)
+      await upkeep.settled()
+      observation.prepare(plan)
+      addresses = await workers.apply({ plan, slots, series: observation.series }, () => {
+        this.#allocator.commit(definitions, slots, systemClock.wallClock())
+      })
+    } catch (error) {
+      this.#allocator.rollback()
+      if (this.current === null) upkeep.close()
+      else upkeep.apply(upkept(this.current.plan), this.current.slots)
+      throw error
+    }
+    observation.commit(plan)
+    this.#number++
+    this.current = { configured, plan, slots, addresses }
+  }
+}
+
+function upkept(plan: Plan): UpkeptPool[] {
+  return plan.pools.map((pool) => ({ definition: definitionOf(pool), check: pool.check }))
+}
