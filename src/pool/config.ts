@@ -8,7 +8,6 @@ import { normaliseServer, server } from './server-option.ts'
 export type * from './check/plan.ts'
 export type * from './plan.ts'
 
-
 /** One entry of `pools`. */
 export const pool = options({
   algorithm: algorithm.default('round-robin').describe('How a server is chosen: a name, or a map of the name and options.'),

@@ -18,8 +18,8 @@ export const server = z
   .union([serverAddress.transform((where) => map.parse({ address: formatAddress(where) })), map])
   .describe('A server; its address alone will do.')
 
-export function normaliseServer(config: z.output<typeof map>): ServerPlan {
-  return { ...config, name: config.name ?? formatAddress(config.address) }
+export function normaliseServer({ name: own, ...rest }: z.output<typeof map>): ServerPlan {
+  return { name: own ?? formatAddress(rest.address), ...rest }
 }
 
 /**
