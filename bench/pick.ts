@@ -75,7 +75,7 @@ function poolOf(algorithm: string, size: number): PoolDefinition {
     weight: 1 + (i % 7),
     priority: 0,
     admin: 'ready' as const,
-    maxConnections: 0,
+    maxRequests: 0,
   }))
-  return { name: 'bench', algorithm: { name: algorithm }, servers, checked: false, maxConnections: 0, minAvailable: 1 }
+  return { name: 'bench', algorithm: { name: algorithm }, servers, checked: false, maxRequests: 0, minAvailable: 1 }
 }

@@ -1,7 +1,6 @@
 import type { Plan } from '../config/index.ts'
 import { systemClock } from '../core/index.ts'
-import { type PoolTable, SlotAllocator, type SlotAssignment, type Upkeep, type UpkeptPool } from '../pool/index.ts'
-import { definitionOf } from '../proxy/index.ts'
+import { definitionOf, type PoolTable, SlotAllocator, type SlotAssignment, type Upkeep, type UpkeptPool } from '../pool/index.ts'
 import type { Observation } from './observation.ts'
 import type { WorkerGroup } from './worker-group.ts'
 

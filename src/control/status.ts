@@ -3,6 +3,7 @@ import {
   ADMIN_NAMES,
   type AdminName,
   type BreakerName,
+  definitionOf,
   HEALTH_NAMES,
   type HealthName,
   type PoolDefinition,
@@ -11,7 +12,6 @@ import {
   type ServerPlan,
   type Upkeep,
 } from '../pool/index.ts'
-import { definitionOf } from '../proxy/index.ts'
 import type { Generation } from './generations.ts'
 import type { Membership } from './membership.ts'
 

@@ -2,11 +2,14 @@ import { z } from 'zod'
 import { duration, given, options } from '../schema/index.ts'
 import { algorithm, normaliseAlgorithm } from './algorithm/option.ts'
 import { check, normaliseCheck } from './check/option/check.ts'
-import type { PoolPlan } from './plan.ts'
+import type { LimitsPlan, PoolPlan } from './plan.ts'
+import { breaker, normaliseBreaker, normaliseOutliers, normaliseRetryBudget, outliers, retryBudget } from './resilience-option.ts'
 import { normaliseServer, server } from './server-option.ts'
 
 export type * from './check/plan.ts'
 export type * from './plan.ts'
+
+const count = z.int().min(1).max(1_000_000)
 
 /** One entry of `pools`. */
 export const pool = options({
@@ -30,6 +33,36 @@ export const pool = options({
   })
     .prefault({})
     .describe('Override those of the listener and the top level.'),
+  limits: options({
+    maxConnections: count.optional().describe('Connections to each server at a time. Each carries one request at a time.'),
+    maxRequests: count.optional().describe('Requests that each server works on at a time.'),
+    total: options({
+      maxConnections: count.optional().describe('Connections to all servers of the pool.'),
+      maxRequests: count.optional().describe('Requests that all servers of the pool work on.'),
+    })
+      .prefault({})
+      .describe('The same for the whole pool.'),
+  })
+    .prefault({})
+    .describe('Exact over all workers. A request beyond them is refused with 503.'),
+  minAvailable: z
+    .int()
+    .min(1)
+    .max(4096)
+    .default(1)
+    .describe('While fewer servers of the smaller priorities are available, those of the next priority take part.'),
+  slowStart: duration.optional().describe('Time in which a server that comes up grows to its full weight; at once without this.'),
+  panic: z
+    .int()
+    .min(0)
+    .max(100)
+    .default(0)
+    .describe('While less than this percentage of the servers is up, checks and ejections are ignored and all are used. 0: never.'),
+  outliers: outliers.optional().describe('Servers are taken out for a while by what clients get from them.'),
+  breaker: breaker.optional().describe('Refuses requests at once with 503 while most of them fail.'),
+  retryBudget: retryBudget
+    .optional()
+    .describe('Limits retries to a share of the requests; without it only `retry.attempts` of the route does.'),
 })
 
 export type PoolConfig = z.output<typeof pool>
@@ -48,5 +81,18 @@ export function normalisePool(
     check: config.check && normaliseCheck(config.check),
     keepAlive: { maxIdle: config.keepAlive.idle, idleTimeoutMs: config.keepAlive.timeout },
     timeouts: { connectMs: connect, responseMs: response },
+    limits: { each: normaliseLimits(config.limits), total: normaliseLimits(config.limits.total) },
+    minAvailable: config.minAvailable,
+    panicPercent: config.panic,
+    slowStartMs: config.slowStart ?? 0,
+    outliers: normaliseOutliers(config.outliers),
+    queue: undefined,
+    breaker: normaliseBreaker(config.breaker),
+    retryBudget: normaliseRetryBudget(config.retryBudget),
+    persistence: undefined,
   }
+}
+
+function normaliseLimits({ maxConnections = 0, maxRequests = 0 }: { maxConnections?: number; maxRequests?: number }): LimitsPlan {
+  return { maxConnections, maxRequests }
 }

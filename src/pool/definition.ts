@@ -12,7 +12,9 @@ export interface ServerDefinition {
   readonly priority: number
   readonly admin: 'ready' | 'drain' | 'maintenance'
   /** Active requests over all workers; 0 for no limit. */
-  readonly maxConnections: number
+  readonly maxRequests: number
+  /** Open connections over all workers, idle ones included; 0 for no limit. */
+  readonly maxConnections?: number
 }
 
 /** What the pool room needs of a pool of the plan. Plain data, so that it can be posted to workers. */
@@ -23,7 +25,7 @@ export interface PoolDefinition {
   /** Whether a check is configured: its servers are `starting` until it has answered. */
   readonly checked: boolean
   /** Active requests of the pool over all workers; 0 for no limit. */
-  readonly maxConnections: number
+  readonly maxRequests: number
   /** The next group of priorities joins while fewer than this many servers of those before are available. At least 1. */
   readonly minAvailable: number
   /** Below this share of usable servers, in percent, health and ejections are ignored and all ready servers used. 0: never. */

@@ -1,3 +1,4 @@
+import { FIELD_NAMES } from '../http/index.ts'
 import { crc32, hashBytes, hashText } from './hash.ts'
 
 /**
@@ -9,6 +10,9 @@ export interface HashKey {
   readonly kind: HashKeyKind
   /** Lower case for a header, as written for the others, empty where the kind takes none. */
   readonly name: string
+  /** `name` as it stands in a request, and the FIELD number of a well-known header (0 for others). */
+  readonly nameBytes: Uint8Array
+  readonly field: number
   /** Bits of an IPv4 and of an IPv6 source address that count. */
   readonly prefixLength4: number
   readonly prefixLength6: number
@@ -53,6 +57,8 @@ export function hashKeyFrom(options: Readonly<Record<string, string | number | b
   const seed = options.seed === undefined || options.seed === '' ? pool : String(options.seed)
   return {
     ...parsed,
+    nameBytes: new Uint8Array(Buffer.from(parsed.name)),
+    field: parsed.kind === 'header' ? Math.max(0, FIELD_NAMES.indexOf(parsed.name)) : 0,
     prefixLength4: Number(options.prefixLength4 ?? 32),
     prefixLength6: Number(options.prefixLength6 ?? 64),
     depth: Number(options.depth ?? 0),

@@ -23,6 +23,7 @@ export {
 } from './check/connect.ts'
 export type { PoolPlan, ServerPlan } from './config.ts'
 export { type KeySource, NO_KEY, NO_KEY_SOURCE, PickContext } from './context.ts'
+export { definitionOf } from './define.ts'
 export {
   type AlgorithmDefinition,
   type BreakerDefinition,

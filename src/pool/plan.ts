@@ -1,5 +1,6 @@
 import type { SocketAddress } from '../core/index.ts'
 import type { CheckPlan } from './check/plan.ts'
+import type { BreakerDefinition, OutlierDefinition, PersistenceDefinition, QueueDefinition, RetryBudgetDefinition } from './definition.ts'
 
 /** A pool, normalised. Two plans' pools are the same pool if their names are. */
 export interface PoolPlan {
@@ -10,6 +11,18 @@ export interface PoolPlan {
   readonly check: CheckPlan | undefined
   readonly keepAlive: KeepAlivePlan
   readonly timeouts: PoolTimeoutsPlan
+  /** Of each server that sets none itself, and of all servers together. */
+  readonly limits: { readonly each: LimitsPlan; readonly total: LimitsPlan }
+  readonly minAvailable: number
+  /** 0 for never. */
+  readonly panicPercent: number
+  /** 0 for at once. */
+  readonly slowStartMs: number
+  readonly outliers: OutlierDefinition | undefined
+  readonly queue: QueueDefinition | undefined
+  readonly breaker: BreakerDefinition | undefined
+  readonly retryBudget: RetryBudgetDefinition | undefined
+  readonly persistence: PersistenceDefinition | undefined
 }
 
 export interface ServerPlan {
@@ -21,6 +34,15 @@ export interface ServerPlan {
   /** 0 first; a larger one is used while no server of a smaller one is available. */
   readonly priority: number
   readonly admin: 'ready' | 'drain' | 'maintenance'
+  /** The pool's limits where not set. */
+  readonly maxConnections?: number | undefined
+  readonly maxRequests?: number | undefined
+}
+
+/** Over all workers; 0 for no limit. */
+export interface LimitsPlan {
+  readonly maxConnections: number
+  readonly maxRequests: number
 }
 
 /** Canonical name (never an alias) and the algorithm's own options, all defaulted. */

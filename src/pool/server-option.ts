@@ -5,12 +5,16 @@ import type { ServerPlan } from './plan.ts'
 
 const serverName = name.describe('Name in status, metrics, log and admin API; the address without this.')
 
+const count = z.int().min(1).max(1_000_000)
+
 const map = options({
   name: serverName.optional(),
   address: serverAddress.describe('Where it listens: an IP address with a port, or a Unix socket.'),
   weight: z.int().min(0).max(256).default(1).describe('Share of the traffic beside the others; 0 gets nothing new.'),
   priority: z.int().min(0).max(255).default(0).describe('0 first; a larger one is used while no server of a smaller one is available.'),
   admin: z.enum(['ready', 'drain', 'maintenance']).default('ready').describe('Administrative state to start with.'),
+  maxConnections: count.optional().describe("Connections to it; the pool's `limits` without this."),
+  maxRequests: count.optional().describe("Requests that it works on at a time; the pool's `limits` without this."),
 })
 
 /** One entry of `servers`. */

@@ -99,7 +99,7 @@ export class SlotAllocator {
       const pool = this.#pools.get(definition.name) as Entry
       const row = this.#table.poolRow(pool.number)
       kept.add(pool)
-      Atomics.store(this.#table.words, row + POOL.MAX_ACTIVE, definition.maxConnections)
+      Atomics.store(this.#table.words, row + POOL.MAX_ACTIVE, definition.maxRequests)
       for (const server of definition.servers) {
         const entry = this.#servers.get(keyOf(definition, server)) as Entry
         kept.add(entry)
@@ -201,7 +201,7 @@ export class SlotAllocator {
     if (entry.checked && !checked) this.#table.setHealth(entry.number, HEALTH.UP, nowMs)
     entry.checked = checked
     Atomics.store(words, row + SERVER.PRIORITY, server.priority)
-    Atomics.store(words, row + SERVER.MAX_ACTIVE, server.maxConnections)
+    Atomics.store(words, row + SERVER.MAX_ACTIVE, server.maxRequests)
     entry.configured = server
   }
 

@@ -22,6 +22,7 @@ export function attempt(exchange: Exchange): number {
   exchange.isHeadSent = false
   exchange.isResponseHeadRead = false
   const idle = exchange.needsFreshConnection ? null : server.takeIdle()
+  exchange.needsFreshConnection = false
   exchange.isReused = idle !== null
   const upstream = idle ?? server.connect((exchange.route as RouteState).timeouts.connectMs)
   exchange.upstream = upstream
@@ -88,28 +89,46 @@ export function retriesStatus(exchange: Exchange, status: number): boolean {
   return exchange.isReplayable && exchange.attempts < retry.attempts && isIdempotent(exchange.request.method)
 }
 
-/** Drops the answer of this attempt and makes another; false where no server is left. */
-export function retryAfterStatus(exchange: Exchange): boolean {
-  const upstream = exchange.upstream
-  releaseServer(exchange, OUTCOME.GATEWAY_ERROR)
+/** Drops the answer of this attempt and makes another; false, and the answer stands, where that cannot be. */
+export function retryAfterStatus(exchange: Exchange, status: number): boolean {
+  const { upstream, serverIndex } = exchange
+  if (!isRetryPaid(exchange) || chooseServer(exchange) < 0) return false
+  reportAttempt(exchange, serverIndex, outcomeOfStatus(status))
   if (upstream !== null) upstream.discard()
-  return retry(exchange)
+  attempt(exchange)
+  return true
+}
+
+export function outcomeOfStatus(status: number): Outcome {
+  if (status < 500) return OUTCOME.SUCCESS
+  return status >= 502 && status <= 504 ? OUTCOME.GATEWAY_ERROR : OUTCOME.SERVER_ERROR
 }
 
 /** Reports to the pool how the attempt went and counts it as no longer active. */
 export function releaseServer(exchange: Exchange, outcome: Outcome): void {
   if (exchange.server === null) return
   exchange.server = null
+  reportAttempt(exchange, exchange.serverIndex, outcome)
+}
+
+function reportAttempt(exchange: Exchange, index: number, outcome: Outcome): void {
   const { pool } = exchange.pool as PoolState
   const latencyMs = exchange.isResponseHeadRead ? exchange.firstByteMs - exchange.attemptMs : -1
-  pool.report(exchange.serverIndex, outcome, latencyMs, exchange.worker.engine.wallClock())
-  pool.release(exchange.serverIndex)
+  pool.report(index, outcome, latencyMs, exchange.worker.engine.wallClock())
+  pool.release(index)
 }
 
 function retry(exchange: Exchange): boolean {
-  if (chooseServer(exchange) < 0) return false
+  if (!isRetryPaid(exchange) || chooseServer(exchange) < 0) return false
   attempt(exchange)
   return true
+}
+
+/** A connection that had gone stale is no sign of a server in trouble, and trying again no burden on it: that is free. */
+function isRetryPaid(exchange: Exchange): boolean {
+  exchange.pick.nowMs = exchange.worker.engine.wallClock()
+  const { retryBudget } = (exchange.pool as PoolState).pool
+  return retryBudget === null || exchange.needsFreshConnection || retryBudget.withdraw(exchange.pick.nowMs)
 }
 
 function mayRetry(exchange: Exchange, termination: number, nothingSent: boolean): boolean {

@@ -1,5 +1,5 @@
 import { CidrSet } from '../core/index.ts'
-import { Pool, type PoolPlan, type SlotAssignment } from '../pool/index.ts'
+import { definitionOf, Pool, type PoolPlan, type SlotAssignment } from '../pool/index.ts'
 import { compileHeaderEdit, compileRewrite, RedirectTemplate, Router } from '../route/index.ts'
 import { contentTypeLine, type LocalAnswer } from './answer.ts'
 import { attempt } from './attempt.ts'
@@ -110,17 +110,5 @@ function fixedAnswer(action: Extract<HttpRoutePlan['action'], { kind: 'respond' 
     status: action.status,
     fieldLines: new Uint8Array(Buffer.concat([contentTypeLine(action.contentType), ...lines])),
     body: Buffer.from(action.body),
-  }
-}
-
-/** What the pool room takes of a pool of the Plan. */
-export function definitionOf(pool: PoolPlan): ConstructorParameters<typeof Pool>[0] {
-  return {
-    name: pool.name,
-    algorithm: pool.algorithm,
-    servers: pool.servers.map((server) => ({ ...server, maxConnections: 0 })),
-    checked: pool.check !== undefined,
-    maxConnections: 0,
-    minAvailable: 1,
   }
 }

@@ -1,6 +1,5 @@
 import { BODY, parseResponseHead } from '../http/index.ts'
-import { OUTCOME, type Outcome } from '../pool/index.ts'
-import { breakResponse, failAttempt, releaseServer, retriesStatus, retryAfterStatus } from './attempt.ts'
+import { breakResponse, failAttempt, outcomeOfStatus, releaseServer, retriesStatus, retryAfterStatus } from './attempt.ts'
 import { complete } from './complete.ts'
 import { type DownstreamConnection, PHASE } from './downstream.ts'
 import type { Exchange } from './exchange.ts'
@@ -76,7 +75,7 @@ function takeHead(exchange: Exchange, consumed: number): number {
     if (exchange.request.minorVersion > 0) writeInformationalHead(exchange)
     return consumed
   }
-  if (retriesStatus(exchange, status) && retryAfterStatus(exchange)) return -1
+  if (retriesStatus(exchange, status) && retryAfterStatus(exchange, status)) return -1
   exchange.isResponseHeadRead = true
   exchange.firstByteMs = exchange.worker.engine.now()
   exchange.status = status
@@ -135,9 +134,4 @@ function finishResponse(exchange: Exchange, connectionIsClean: boolean): void {
 function fail(exchange: Exchange, termination: number): number {
   failAttempt(exchange, termination)
   return -1
-}
-
-function outcomeOfStatus(status: number): Outcome {
-  if (status < 500) return OUTCOME.SUCCESS
-  return status >= 502 && status <= 504 ? OUTCOME.GATEWAY_ERROR : OUTCOME.SERVER_ERROR
 }

@@ -6,6 +6,7 @@ import { cancelAttempt } from './attempt.ts'
 import { complete } from './complete.ts'
 import { type DownstreamConnection, PHASE } from './downstream.ts'
 import { readRequestBody } from './request-body.ts'
+import { RequestKeys } from './request-key.ts'
 import { route } from './route.ts'
 import type { ListenerSite, RouteState } from './site.ts'
 import { SliceQueue } from './slice-queue.ts'
@@ -82,7 +83,7 @@ export class Exchange {
 
   constructor(worker: ProxyWorker) {
     this.worker = worker
-    this.pick = new PickContext(worker.random)
+    this.pick = new PickContext(worker.random, new RequestKeys(this))
     this.request = new RequestHead(worker.maxFields)
     this.response = new ResponseHead(worker.maxFields)
     this.replay = new SliceQueue(worker.engine.blocks)

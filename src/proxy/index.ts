@@ -9,7 +9,6 @@
  *                                                                            upstream/ (servers, their connections)
  */
 export type { ProxyPlan } from './build.ts'
-export { definitionOf } from './build.ts'
 export type { ExchangeLog, ProxyCounters } from './counters.ts'
 export type { Exchange } from './exchange.ts'
 export { ExchangeLogger, NO_LOG } from './exchange-log.ts'

@@ -1,4 +1,4 @@
-import { ALL_FULL, NONE_AVAILABLE } from '../pool/index.ts'
+import { ALL_FULL, BREAKER_OPEN } from '../pool/index.ts'
 import { answerError } from './answer.ts'
 import { DONE, type Exchange, GO_ON } from './exchange.ts'
 import { TERMINATION, TERMINATIONS } from './termination.ts'
@@ -10,20 +10,23 @@ const MAX_RACES = 8
 /** Lets the pool's algorithm choose a server and counts the request as active on it. */
 export function pick(exchange: Exchange): number {
   exchange.pick.begin(exchange.worker.engine.wallClock())
+  const { retryBudget } = (exchange.pool as PoolState).pool
+  if (retryBudget !== null) retryBudget.deposit()
   const result = chooseServer(exchange)
   if (result >= 0) return GO_ON
-  const termination = result === ALL_FULL ? TERMINATION.SERVERS_FULL : TERMINATION.NO_SERVER
+  const termination =
+    result === ALL_FULL ? TERMINATION.SERVERS_FULL : result === BREAKER_OPEN ? TERMINATION.BREAKER_OPEN : TERMINATION.NO_SERVER
   answerError(exchange, termination, TERMINATIONS[termination].status)
   return DONE
 }
 
-/** A server for the next attempt, one that was not tried yet where there is one. Its index, NONE_AVAILABLE or ALL_FULL. */
+/** A server for the next attempt, one that was not tried yet where there is one. Its index, or NONE_AVAILABLE, ALL_FULL or BREAKER_OPEN. */
 export function chooseServer(exchange: Exchange): number {
   const { pool, servers } = exchange.pool as PoolState
   for (let races = 0; races < MAX_RACES; races++) {
     const index = pool.pick(exchange.pick)
-    if (index === NONE_AVAILABLE || index === ALL_FULL) return index
-    if (!pool.acquire(index)) continue
+    if (index < 0) return index
+    if (!pool.acquire(index, exchange.pick.nowMs)) continue
     exchange.pick.exclude(index)
     exchange.server = servers[index]
     exchange.serverIndex = index

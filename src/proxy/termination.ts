@@ -23,6 +23,7 @@ export const TERMINATION = {
   OVERLOAD: 17,
   SHUTDOWN: 18,
   METHOD_REFUSED: 19,
+  BREAKER_OPEN: 20,
 } as const
 
 export interface TerminationInfo {
@@ -54,4 +55,10 @@ export const TERMINATIONS: readonly TerminationInfo[] = [
   { name: 'overload', side: 'internal', status: 503, sentence: 'The balancer has no memory left for the request.' },
   { name: 'shutdown', side: 'internal', status: 503, sentence: 'The balancer is shutting down.' },
   { name: 'method-refused', side: 'downstream', status: 405, sentence: 'The method is not allowed here.' },
+  {
+    name: 'breaker-open',
+    side: 'upstream',
+    status: 503,
+    sentence: 'Too many requests to the servers failed: they are left alone for a while.',
+  },
 ]

@@ -59,9 +59,9 @@ for (const entry of CATALOGUE) {
 
     test('passes over full servers and says when all are full', () => {
       const servers = [
-        server('a', { maxConnections: 1, weight: 9 }),
-        server('b', { maxConnections: 1, weight: 9 }),
-        server('c', { maxConnections: 2, weight: 9 }),
+        server('a', { maxRequests: 1, weight: 9 }),
+        server('b', { maxRequests: 1, weight: 9 }),
+        server('c', { maxRequests: 2, weight: 9 }),
       ]
       const made = bench(pool(entry, servers))
       const taken: number[] = []
@@ -157,7 +157,7 @@ describe('over workers', () => {
     const allocator = new SlotAllocator(table)
     const definitions = CATALOGUE.map((entry) =>
       definition(
-        weights.map((weight, i) => server(`s${i}`, { weight, maxConnections: 50 + i })),
+        weights.map((weight, i) => server(`s${i}`, { weight, maxRequests: 50 + i })),
         { name: entry.name, algorithm: { name: entry.name } },
       ),
     )

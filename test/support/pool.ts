@@ -16,7 +16,7 @@ import {
 /** A server definition of a test: everything but the name has a default. */
 export function server(name: string, changes: Partial<ServerDefinition> = {}): ServerDefinition {
   const address = { family: 4, host: '127.0.0.1', port: 8000 } as const
-  return { name, address, weight: 1, priority: 0, admin: 'ready', maxConnections: 0, ...changes }
+  return { name, address, weight: 1, priority: 0, admin: 'ready', maxRequests: 0, ...changes }
 }
 
 /** Servers a, b, c, … with these weights. */
@@ -25,7 +25,7 @@ export function weighted(...weights: number[]): ServerDefinition[] {
 }
 
 export function definition(servers: readonly ServerDefinition[], changes: Partial<PoolDefinition> = {}): PoolDefinition {
-  return { name: 'app', algorithm: { name: 'round-robin' }, servers, checked: false, maxConnections: 0, minAvailable: 1, ...changes }
+  return { name: 'app', algorithm: { name: 'round-robin' }, servers, checked: false, maxRequests: 0, minAvailable: 1, ...changes }
 }
 
 export interface Bench {

@@ -9,19 +9,18 @@ type Alias = (typeof CATALOGUE)[number]['aliases'][number]
 type Written = AlgorithmName | Alias
 type WrittenWithOptions = { readonly name: Written } & { readonly [option: string]: Value }
 
-/**
- * What a configuration may name. Algorithms that go by a key of the request, or by what an agent reports, are refused until
- * the proxy brings them these: one that silently did something else would be worse than none.
- */
-const OFFERED = CATALOGUE.filter(({ by, name }) => by !== 'key' && name !== 'resource')
+/** What a configuration may name. `resource` goes by what an agent reports; until one can be asked it would only be a round robin. */
+const OFFERED = CATALOGUE.filter(({ name }) => name !== 'resource')
 const NAMES = OFFERED.flatMap(({ name, aliases }) => [name, ...aliases])
 
-const key = z
+/** A part of a request. */
+export const key = z
   .string()
   .check(
     z.superRefine((text, context) => {
-      if (parseKeyName(text) !== undefined) return
-      const hint = 'source, destination, uri, sni, header:NAME, cookie:NAME or query:NAME'
+      const kind = parseKeyName(text)?.kind
+      if (kind !== undefined && kind !== 'sni') return
+      const hint = 'source, destination, uri, header:NAME, cookie:NAME or query:NAME'
       complain(context, { code: 'CONFIG_UNKNOWN_VALUE', message: `unknown key ${JSON.stringify(text)}`, hint })
     }),
   )

@@ -44,7 +44,9 @@ export interface ChecksOptions {
 }
 
 /** What of a pool concerns checks. */
-export type CheckedPool = Pick<PoolPlan, 'name' | 'servers' | 'check'>
+export type CheckedPool = Pick<PoolPlan, 'name' | 'check'> & {
+  readonly servers: readonly Pick<PoolPlan['servers'][number], 'name' | 'address'>[]
+}
 
 interface Subject {
   readonly pool: string

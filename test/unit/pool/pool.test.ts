@@ -44,7 +44,7 @@ test('a retry goes to a server that was not tried, and to a tried one only when 
 })
 
 test('limits of a server are never exceeded and full servers are passed over', () => {
-  const { pool, context } = bench(definition([server('a', { maxConnections: 1 }), server('b', { maxConnections: 2 })]))
+  const { pool, context } = bench(definition([server('a', { maxRequests: 1 }), server('b', { maxRequests: 2 })]))
   const taken = []
   for (let i = 0; i < 3; i++) {
     context.begin(0)
@@ -60,7 +60,7 @@ test('limits of a server are never exceeded and full servers are passed over', (
 })
 
 test('the limit of the pool holds over all its servers', () => {
-  const { pool, context } = bench(definition(weighted(1, 1), { maxConnections: 2 }))
+  const { pool, context } = bench(definition(weighted(1, 1), { maxRequests: 2 }))
   context.begin(0)
   assert.ok(pool.acquire(0) && pool.acquire(1))
   assert.equal(pool.acquire(1), false)
@@ -90,7 +90,7 @@ test('the next priority joins while fewer than minAvailable servers are left, an
   assert.deepEqual(count(names(4)), { a: 2, b: 2 })
   table.setHealth(slot(0), HEALTH.DOWN, 1)
   assert.deepEqual(count(names(4)), { b: 2, c: 2 })
-  const full = bench(definition([server('a', { maxConnections: 1 }), server('b', { priority: 1 })]))
+  const full = bench(definition([server('a', { maxRequests: 1 }), server('b', { priority: 1 })]))
   assert.ok(full.pool.acquire(0))
   assert.deepEqual(full.names(2), ['b', 'b'])
 })

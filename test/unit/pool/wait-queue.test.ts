@@ -49,7 +49,7 @@ function fixture(size: number, limit: number, changes: Partial<PoolDefinition> =
   }
   const table = PoolTable.create({ servers: 1, pools: 1, workers: 3 })
   const slots = new SlotAllocator(table)
-  const pool = definition([server('a', { maxConnections: limit })], { queue: { size, timeoutMs: 1000 }, ...changes })
+  const pool = definition([server('a', { maxRequests: limit })], { queue: { size, timeoutMs: 1000 }, ...changes })
   const assignment = slots.prepare([pool], 1, 0)
   slots.commit([pool], assignment, 0)
   for (const worker of [0, 1, 2]) pools.push(new Pool(pool, assignment.pools[0], table, worker, host))
@@ -187,7 +187,7 @@ test('over real workers nobody waits for ever and the limit is never exceeded', 
   const REQUESTS = 400
   const table = PoolTable.create({ servers: 1, pools: 1, workers: WORKERS })
   const slots = new SlotAllocator(table)
-  const pool = definition([server('a', { maxConnections: 3 })], { queue: { size: 100, timeoutMs: 60_000 } })
+  const pool = definition([server('a', { maxRequests: 3 })], { queue: { size: 100, timeoutMs: 60_000 } })
   const assignment = slots.prepare([pool], 1, 0)
   slots.commit([pool], assignment, 0)
   const inputs = Array.from(

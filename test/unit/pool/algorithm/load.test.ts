@@ -79,7 +79,7 @@ test('overflow takes the highest weight until its active requests exceed it', ()
 })
 
 test('first fills a server up to its limit before it takes the next', () => {
-  const servers = [server('a', { maxConnections: 2 }), server('b', { maxConnections: 1 }), server('c')]
+  const servers = [server('a', { maxRequests: 2 }), server('b', { maxRequests: 1 }), server('c')]
   assert.deepEqual(hold(bench(definition(servers, { algorithm: { name: 'first' } })), 5), ['a', 'a', 'b', 'c', 'c'])
 })
 
