@@ -29,8 +29,8 @@ export function explainCommand(): Command {
         return
       }
       const explanation = explainRequest(plan, { ...flags, listener: flags.listener, target, fields: flags.header, host: flags.host })
-      const route =
-        explanation.match < 0 ? undefined : plan.listeners.find(({ name }) => name === explanation.listener)?.routes[explanation.match]
+      const listener = plan.listeners.find(({ name }) => name === explanation.listener)
+      const route = explanation.match < 0 || listener?.kind !== 'http' ? undefined : listener.routes[explanation.match]
       process.stdout.write(`${formatExplanation(explanation)}\n`)
       if (route === undefined) return
       process.stdout.write(`  action: ${describeAction(route.action)}\n`)

@@ -6,7 +6,7 @@ import { findUnreachable } from './reachability.ts'
 
 /** What concerns several options of a configuration: binds that clash, names that repeat, routes that nothing can reach. */
 export function crossCheck(plan: Plan): Finding[] {
-  const routes = plan.listeners.flatMap(({ name, routes: list }) => findUnreachable(name, list))
+  const routes = httpListeners(plan).flatMap(({ name, routes: list }) => findUnreachable(name, list))
   return [...checkBinds(plan), ...checkServerNames(plan), ...routes, ...checkRegexes(plan)]
 }
 
@@ -57,12 +57,20 @@ function checkIdleOptions(path: Path, route: object): Finding[] {
 
 function* routesIn(values: unknown): Generator<[Path, object]> {
   for (const [listener, entry] of Object.entries(member(values, 'listeners') ?? {})) {
-    const routes = member(member(entry, 'http'), 'routes')
-    if (!Array.isArray(routes)) continue
-    for (const [index, route] of routes.entries()) {
-      if (typeof route === 'object' && route !== null) yield [['listeners', listener, 'http', 'routes', index], route]
+    for (const kind of ['http', 'tcp']) {
+      const options = member(entry, kind)
+      if (options !== undefined && 'pool' in options) yield [['listeners', listener, kind], options]
+      const routes = member(options, 'routes')
+      if (!Array.isArray(routes)) continue
+      for (const [index, route] of routes.entries()) {
+        if (typeof route === 'object' && route !== null) yield [['listeners', listener, kind, 'routes', index], route]
+      }
     }
   }
+}
+
+function httpListeners(plan: Plan): Extract<Plan['listeners'][number], { kind: 'http' }>[] {
+  return plan.listeners.filter((listener) => listener.kind === 'http')
 }
 
 function member(value: unknown, key: string): object | undefined {
@@ -128,7 +136,7 @@ function checkRegexes(plan: Plan): Finding[] {
 }
 
 function* regexesIn(plan: Plan): Generator<[Path, string]> {
-  for (const listener of plan.listeners) {
+  for (const listener of httpListeners(plan)) {
     for (const [index, { match, rewrite }] of listener.routes.entries()) {
       const path = ['listeners', listener.name, 'http', 'routes', index]
       for (const [at, { kind, value }] of match.paths.entries()) if (kind === 'regex') yield [[...path, 'match', 'path', at], value]

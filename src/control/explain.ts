@@ -33,6 +33,7 @@ export function explainRequest(plan: Plan, request: ExplainedRequest): Explanati
   const listener = request.listener === undefined ? plan.listeners[0] : plan.listeners.find(({ name }) => name === request.listener)
   if (listener === undefined)
     throw new Error(`there is no listener "${request.listener}"; there are ${plan.listeners.map(({ name }) => `"${name}"`).join(', ')}`)
+  if (listener.kind !== 'http') throw new Error(`listener "${listener.name}" takes no requests, but connections`)
   const memory = Buffer.from(headText(request), 'latin1')
   const head = new RequestHead(MAX_FIELDS)
   const parsed = parseRequestHead(memory, 0, memory.length, head, listener.limits)

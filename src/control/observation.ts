@@ -16,7 +16,9 @@ import { POOL_METRICS, SERVER_METRICS } from './pool-metrics.ts'
 import type { PoolStatus } from './status.ts'
 
 export interface ListenerCounts {
+  readonly kind: Plan['listeners'][number]['kind']
   readonly connections: number
+  /** Requests, or TCP connections, that ended. */
   readonly requests: number
   readonly latencyMs: { readonly p50: number; readonly p99: number } | null
 }
@@ -73,15 +75,17 @@ export class Observation {
     this.#output?.reopen()
   }
 
-  /** What status tells of each listener; the latencies are of all requests since the start, null before the first. */
+  /** What status tells of each listener; the latencies are of all requests (or TCP connections) since the start, null before the first. */
   listenerCounts(plan: Plan): ListenerCounts[] {
-    return plan.listeners.map((_, index) => {
-      const series = this.series.listeners[index]
+    return plan.listeners.map(({ kind, name }) => {
+      const series = this.series[kind][name]
       const durations = this.#table.histogram(series.duration)
+      const ended = 'requests' in series ? series.requests : series.ends
       return {
+        kind,
         latencyMs: durations.count === 0 ? null : { p50: quantileMs(durations, 0.5), p99: quantileMs(durations, 0.99) },
         connections: this.#table.sum(series.connections),
-        requests: series.requests.reduce((sum, cell) => sum + this.#table.sum(cell), 0),
+        requests: ended.reduce((sum, cell) => sum + this.#table.sum(cell), 0),
       }
     })
   }

@@ -7,7 +7,7 @@
 export { openLog } from './access-log/file.ts'
 export { LineWriter, MAX_LINE_BYTES } from './access-log/line-writer.ts'
 export type { LogOutput } from './access-log/log-writer.ts'
-export { ACCESS_LOG_VARIABLES, type AccessLogVariable, LogRecord } from './access-log/record.ts'
+export { ACCESS_LOG_VARIABLES, type AccessLogVariable, LogRecord, NO_HTTP } from './access-log/record.ts'
 export { AccessLogSink, type LogChunk, type LogPort } from './access-log/sink.ts'
 export type { AccessLogFormat } from './config.ts'
 export { createEventLog, type EventLevel, type EventLog, type EventStream } from './event-log.ts'

@@ -3,8 +3,9 @@ import { definitionOf, Pool, type PoolPlan, type SlotAssignment } from '../pool/
 import { compileHeaderEdit, compileRewrite, RedirectTemplate, Router } from '../route/index.ts'
 import { contentTypeLine, type LocalAnswer } from './answer.ts'
 import { attempt } from './attempt.ts'
-import type { ErrorPagePlan, HttpListenerPlan, HttpRoutePlan } from './config.ts'
+import type { ErrorPagePlan, HttpListenerPlan, HttpRoutePlan, ListenerPlan, TcpListenerPlan } from './config.ts'
 import { ErrorPages } from './error-pages.ts'
+import type { ConnectionSite } from './listener.ts'
 import { literal } from './literal.ts'
 import type { ProxySeries } from './metrics.ts'
 import { pick } from './pick.ts'
@@ -14,13 +15,14 @@ import { REQUEST_DROPPED } from './request-head.ts'
 import { RESPONSE_DROPPED } from './response-head.ts'
 import { respond } from './route.ts'
 import type { ListenerSite, RouteState } from './site.ts'
+import type { StreamSite } from './stream/site.ts'
 import type { PoolState } from './upstream/pool-state.ts'
 import type { UpstreamServer } from './upstream/server.ts'
 import type { ProxyWorker } from './worker.ts'
 
 /** The parts of a Plan that this room carries out. */
 export interface ProxyPlan {
-  readonly listeners: readonly HttpListenerPlan[]
+  readonly listeners: readonly ListenerPlan[]
   readonly pools: readonly PoolPlan[]
   readonly trustedProxies: ConstructorParameters<typeof CidrSet>[0]
   readonly errorPages: readonly ErrorPagePlan[]
@@ -29,7 +31,8 @@ export interface ProxyPlan {
 /** A Plan compiled for one worker. Nothing of it is in force yet. */
 export interface CompiledPlan {
   readonly use: PlanUse
-  readonly sites: readonly ListenerSite[]
+  /** In the order of the Plan's listeners. */
+  readonly sites: readonly ConnectionSite[]
   readonly pools: readonly PoolState[]
 }
 
@@ -51,7 +54,8 @@ export function compilePlan(
   const byName = new Map(pools.map((pool) => [pool.name, pool]))
   const trusted = new CidrSet(plan.trustedProxies)
   const errorPages = new ErrorPages(plan.errorPages)
-  const sites = plan.listeners.map((listener, index) => compileListener(listener, index, { use, series, trusted, errorPages, byName }))
+  const shared = { use, series, trusted, errorPages, byName }
+  const sites = plan.listeners.map((listener) => (listener.kind === 'http' ? compileHttp(listener, shared) : compileTcp(listener, shared)))
   return { use, sites, pools }
 }
 
@@ -63,14 +67,14 @@ interface Shared {
   readonly byName: ReadonlyMap<string, PoolState>
 }
 
-function compileListener(listener: HttpListenerPlan, index: number, shared: Shared): ListenerSite {
+function compileHttp(listener: HttpListenerPlan, shared: Shared): ListenerSite {
   const via = (version: string): Uint8Array => literal(listener.via === undefined ? '' : `Via: ${version} ${listener.via}\r\n`)
   const { maxLineBytes, maxHeadBytes, maxFields } = listener.limits
   return {
+    kind: 'http',
     name: listener.name,
-    index,
     use: shared.use,
-    series: shared.series.listeners[index],
+    series: shared.series.http[listener.name],
     router: new Router(listener.routes),
     routes: listener.routes.map((route, position) => compileRoute(route, position, shared.byName)),
     headLimits: { maxLineBytes, maxHeadBytes, maxFields },
@@ -83,6 +87,20 @@ function compileListener(listener: HttpListenerPlan, index: number, shared: Shar
     trusted: shared.trusted,
     via: [via('1.0'), via('1.1')],
     errorPages: shared.errorPages,
+  }
+}
+
+function compileTcp(listener: TcpListenerPlan, shared: Shared): StreamSite {
+  return {
+    kind: 'tcp',
+    name: listener.name,
+    series: shared.series.tcp[listener.name],
+    use: shared.use,
+    limits: listener.limits,
+    timeouts: listener.timeouts,
+    attempts: listener.attempts,
+    resetsWhenDown: listener.onServerDown === 'reset',
+    routes: listener.routes.map(({ id, pool, connectMs }) => ({ id, connectMs, pool: shared.byName.get(pool) as PoolState })),
   }
 }
 

@@ -14,8 +14,9 @@ import {
   sizeBetween,
   sizeOrNone,
 } from '../schema/index.ts'
-import type { HttpListenerPlan, HttpRoutePlan } from './plan.ts'
+import type { HttpListenerPlan, HttpRoutePlan, ListenerPlan } from './plan.ts'
 import { normaliseRetry, retry } from './retry-option.ts'
+import { normaliseTcp, tcp } from './stream/option.ts'
 
 export { errorPages, normaliseErrorPages } from './error-page-option.ts'
 export type * from './plan.ts'
@@ -79,20 +80,23 @@ const via = z.string().check(
   }),
 )
 
+const http = options({
+  routes: z.array(route).min(1, 'a listener has at least one route').describe('First match wins; none is a 404.'),
+  timeouts: options(inheritableTimeouts).prefault({}).describe('Override those of the top level.'),
+  limits: options(inherited(limitShape)).prefault({}).describe('Override those of the top level.'),
+  via: via.default('evener').describe('Pseudonym in Via, or "none".'),
+  forwarded: z
+    .enum(['x-forwarded', 'forwarded', 'both', 'none'])
+    .default('x-forwarded')
+    .describe('Which fields tell the server about the client. Those of untrusted peers are removed in any case.'),
+})
+
 /** One entry of `listeners`. */
 export const listener = options({
   bind: oneOrMore(address).describe('Where to listen: "0.0.0.0:80", "[::]:80", ":80" (all IPv4 addresses), "unix:/run/web.sock".'),
-  http: options({
-    routes: z.array(route).min(1, 'a listener has at least one route').describe('First match wins; none is a 404.'),
-    timeouts: options(inheritableTimeouts).prefault({}).describe('Override those of the top level.'),
-    limits: options(inherited(limitShape)).prefault({}).describe('Override those of the top level.'),
-    via: via.default('evener').describe('Pseudonym in Via, or "none".'),
-    forwarded: z
-      .enum(['x-forwarded', 'forwarded', 'both', 'none'])
-      .default('x-forwarded')
-      .describe('Which fields tell the server about the client. Those of untrusted peers are removed in any case.'),
-  }).describe('Requests of HTTP/1.1 and HTTP/1.0.'),
-})
+  http: http.optional().describe('Requests of HTTP/1.1 and HTTP/1.0.'),
+  tcp: tcp.optional().describe('Connections of any protocol over TCP, byte for byte.'),
+}).check(exactlyOne('a listener', ['http', 'tcp']))
 
 export type ListenerConfig = z.output<typeof listener>
 
@@ -104,9 +108,20 @@ export interface ListenerDefaults {
   readonly poolTimeouts: ReadonlyMap<string, { readonly connect?: number | undefined; readonly response?: number | undefined }>
 }
 
-export function normaliseListener(name: string, { bind, http }: ListenerConfig, defaults: ListenerDefaults): HttpListenerPlan {
-  const time = { ...defaults.timeouts, ...given(http.timeouts) }
-  const limit = { ...defaults.limits, ...given(http.limits) }
+export function normaliseListener(name: string, config: ListenerConfig, defaults: ListenerDefaults): ListenerPlan {
+  const { bind, tcp: stream } = config
+  if (stream === undefined) return normaliseHttp(name, bind, config.http as z.output<typeof http>, defaults)
+  return normaliseTcp(name, bind, stream, { connectMs: defaults.timeouts.connect, poolTimeouts: defaults.poolTimeouts })
+}
+
+function normaliseHttp(
+  name: string,
+  bind: HttpListenerPlan['bind'],
+  config: z.output<typeof http>,
+  defaults: ListenerDefaults,
+): HttpListenerPlan {
+  const time = { ...defaults.timeouts, ...given(config.timeouts) }
+  const limit = { ...defaults.limits, ...given(config.limits) }
   return {
     name,
     bind,
@@ -125,9 +140,9 @@ export function normaliseListener(name: string, { bind, http }: ListenerConfig, 
       maxBodyBytes: limit.body,
       maxConnections: limit.connections,
     },
-    via: http.via === 'none' ? undefined : http.via,
-    forwarded: http.forwarded,
-    routes: http.routes.map((each, index) => normaliseHttpRoute(`listeners.${name}.http.routes[${index}]`, each, time, defaults)),
+    via: config.via === 'none' ? undefined : config.via,
+    forwarded: config.forwarded,
+    routes: config.routes.map((each, index) => normaliseHttpRoute(`listeners.${name}.http.routes[${index}]`, each, time, defaults)),
   }
 }
 

@@ -1,15 +1,19 @@
 import type { Exchange } from './exchange.ts'
-import type { ListenerSite } from './site.ts'
+import type { ConnectionSite } from './listener.ts'
+import type { Stream } from './stream/stream.ts'
 
 /** What the proxy counts. Implemented over the metrics registry; each call is a few stores into this worker's own row. */
 export interface ProxyCounters {
-  connectionOpened(site: ListenerSite): void
-  connectionClosed(site: ListenerSite): void
+  connectionOpened(site: ConnectionSite): void
+  connectionClosed(site: ConnectionSite): void
   /** The exchange is over: status, termination, bytes, durations, attempts are final. */
   exchanged(exchange: Exchange): void
+  /** The stream is over: termination, bytes, durations, attempts are final. */
+  streamed(stream: Stream): void
 }
 
-/** Takes a line for each exchange. The ranges of its head are valid during the call only. */
+/** Takes a line for each exchange and each stream. The ranges of its head are valid during the call only. */
 export interface ExchangeLog {
   write(exchange: Exchange): void
+  writeStream(stream: Stream): void
 }

@@ -1,16 +1,22 @@
+import { formatIp } from '../core/index.ts'
 import { type Engine, Timer, type TimerTarget } from '../engine/index.ts'
 import { FIELD } from '../http/index.ts'
-import { type AccessLogSink, LogRecord } from '../observe/index.ts'
+import { type AccessLogSink, LogRecord, NO_HTTP } from '../observe/index.ts'
 import type { ExchangeLog } from './counters.ts'
 import type { DownstreamConnection } from './downstream.ts'
 import type { Exchange } from './exchange.ts'
+import { literal } from './literal.ts'
 import type { ListenerSite } from './site.ts'
+import type { Stream } from './stream/stream.ts'
+import { STREAM_ENDS } from './stream/termination.ts'
 import { TERMINATIONS } from './termination.ts'
 
 /** Milliseconds that lines may wait for others before they go to the control thread together. */
 const FLUSH_MS = 50
+/** RFC 7239 §6.2, for clients on a Unix socket. */
+const UNKNOWN = literal('unknown')
 /** Where no access log is configured. */
-export const NO_LOG: ExchangeLog = { write() {} }
+export const NO_LOG: ExchangeLog = { write() {}, writeStream() {} }
 
 /** Writes a line for each exchange. The first of a chunk arms the timer that sends the chunk off. */
 export class ExchangeLogger implements ExchangeLog, TimerTarget {
@@ -46,8 +52,42 @@ export class ExchangeLogger implements ExchangeLog, TimerTarget {
     record.pool = exchange.pool?.name ?? ''
     record.server = exchange.serverIndex === -1 ? '' : (exchange.pool?.servers[exchange.serverIndex].name ?? '')
     record.termination = TERMINATIONS[exchange.termination].name
+    this.#send(record)
+  }
+
+  writeStream(stream: Stream): void {
+    const record = this.#record
+    const { site, route, worker, serverIndex } = stream
+    forgetRequest(record)
+    record.timeMs = worker.engine.wallClock()
+    record.client = stream.address.family === 0 ? UNKNOWN : literal(formatIp(stream.address))
+    record.bytesIn = stream.bytesIn
+    record.bytesOut = stream.bytesOut
+    record.durationMs = worker.engine.now() - stream.startMs
+    record.firstByteMs = stream.firstByteMs === 0 ? -1 : stream.firstByteMs - stream.startMs
+    record.attempts = stream.attempts
+    record.listener = site.name
+    record.route = route?.id ?? ''
+    record.pool = route?.pool.name ?? ''
+    record.server = serverIndex === -1 ? '' : (route?.pool.servers[serverIndex].name ?? '')
+    record.termination = STREAM_ENDS[stream.termination].name
+    this.#send(record)
+  }
+
+  #send(record: LogRecord): void {
     if (this.#sink.write(this.#engine.memory, record)) this.#engine.timers.arm(this.#timer, FLUSH_MS)
   }
+}
+
+/** What only a request has. */
+function forgetRequest(record: LogRecord): void {
+  record.methodStart = record.methodEnd = 0
+  record.uriStart = record.uriEnd = 0
+  record.hostStart = record.hostEnd = 0
+  record.userAgentStart = record.userAgentEnd = 0
+  record.refererStart = record.refererEnd = 0
+  record.minorVersion = NO_HTTP
+  record.status = 0
 }
 
 /** A request that was refused has no head that anything could be read from. */

@@ -1,12 +1,13 @@
 /**
- * proxy: requests go through us, both ways.
+ * proxy: requests and connections go through us, both ways.
  *
  * In: connections of the engine, a Plan. Out: requests to servers, responses to clients, counts and log lines. A ProxyWorker owns
  * all of it in one worker thread; bytes stay in the engine's arena from the socket they came from to the socket they go to.
  *
  *   sites.ts ─▶ listener.ts ─▶ downstream.ts ─▶ exchange.ts: admit → route → pick → attempt → deliver → complete
  *   (Plans)                    (a client)                                         │
- *                                                                            upstream/ (servers, their connections)
+ *                  │                                                         upstream/ (servers, their connections)
+ *                  └─▶ stream/: open (route, pick, connect) → bytes both ways
  */
 export type { ProxyPlan } from './build.ts'
 export type { ExchangeLog, ProxyCounters } from './counters.ts'
@@ -15,5 +16,6 @@ export { ExchangeLogger, NO_LOG } from './exchange-log.ts'
 export { allocateSeries, PROXY_METRICS, type ProxySeries, RowCounters } from './metrics.ts'
 export type { ListenerSite, RouteState } from './site.ts'
 export type { PreparedSites } from './sites.ts'
+export { STREAM_ENDS } from './stream/termination.ts'
 export { TERMINATION, TERMINATIONS } from './termination.ts'
 export { ProxyWorker, type ProxyWorkerOptions } from './worker.ts'

@@ -1,26 +1,38 @@
 import type { Connection, ConnectionHandler, Listener } from '../engine/index.ts'
 import { DownstreamConnection } from './downstream.ts'
 import type { ListenerSite } from './site.ts'
+import type { StreamSite } from './stream/site.ts'
+import { Stream } from './stream/stream.ts'
 import type { ProxyWorker } from './worker.ts'
+
+/** What a listener that accepts connections is for. */
+export type ConnectionSite = ListenerSite | StreamSite
 
 /**
  * A listener as long as it has the same addresses, over any number of Plans. What the Plan says of it is in `current`, which a
  * reload replaces: connections stay, and their next request sees the new routes.
  */
-export class ListenerState {
+export class ListenerState<S extends ConnectionSite = ListenerSite> {
   readonly worker: ProxyWorker
   readonly name: string
-  current: ListenerSite
+  current: S
   connections = 0
   /** No longer in the Plan: every response ends its connection. */
   isRetired = false
   #sockets: readonly Listener[] = []
   #isPaused = false
+  readonly #serve: (listener: ListenerState<S>, connection: Connection) => ConnectionHandler
 
-  constructor(worker: ProxyWorker, name: string, current: ListenerSite) {
+  constructor(
+    worker: ProxyWorker,
+    name: string,
+    current: S,
+    serve: (listener: ListenerState<S>, connection: Connection) => ConnectionHandler,
+  ) {
     this.worker = worker
     this.name = name
     this.current = current
+    this.#serve = serve
   }
 
   replaceSockets(sockets: readonly Listener[]): void {
@@ -35,7 +47,7 @@ export class ListenerState {
       this.#isPaused = true
       for (const socket of this.#sockets) socket.pause()
     }
-    return new DownstreamConnection(this.worker, this, connection)
+    return this.#serve(this, connection)
   }
 
   /** A connection of this listener is over. */
@@ -46,4 +58,14 @@ export class ListenerState {
     this.#isPaused = false
     for (const socket of this.#sockets) socket.resume()
   }
+}
+
+export function serveHttp(listener: ListenerState, connection: Connection): ConnectionHandler {
+  return new DownstreamConnection(listener.worker, listener, connection)
+}
+
+export function serveStream(listener: ListenerState<StreamSite>, connection: Connection): ConnectionHandler {
+  const stream = new Stream(listener.worker, listener, connection)
+  stream.begin()
+  return stream
 }

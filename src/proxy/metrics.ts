@@ -1,7 +1,10 @@
 import { type MetricDefinition, observeDuration, type SeriesAllocator } from '../observe/index.ts'
 import type { ProxyCounters } from './counters.ts'
 import type { Exchange } from './exchange.ts'
+import type { ConnectionSite } from './listener.ts'
 import type { ListenerSite } from './site.ts'
+import { allocateStreamSeries, countStream, STREAM_METRICS, type StreamSeries } from './stream/metrics.ts'
+import type { Stream } from './stream/stream.ts'
 import { TERMINATIONS } from './termination.ts'
 
 const STATUS_CLASSES = ['none', '1xx', '2xx', '3xx', '4xx', '5xx'] as const
@@ -37,6 +40,12 @@ export const PROXY_METRICS = {
     labels: ['listener'],
   },
   retries: { name: 'evener_http_retries_total', type: 'counter', help: 'Attempts after the first.', labels: ['listener'] },
+  tcpEnds: STREAM_METRICS.ends,
+  tcpDuration: STREAM_METRICS.duration,
+  tcpBytesIn: STREAM_METRICS.bytesIn,
+  tcpBytesOut: STREAM_METRICS.bytesOut,
+  tcpAttempts: STREAM_METRICS.attempts,
+  tcpRetries: STREAM_METRICS.retries,
   logDropped: {
     name: 'evener_access_log_dropped_total',
     type: 'counter',
@@ -45,7 +54,7 @@ export const PROXY_METRICS = {
   },
 } as const satisfies Record<string, MetricDefinition>
 
-/** Where a listener's series are in the metrics table. Plain data for the workers. */
+/** Where an http listener's series are in the metrics table. Plain data for the workers. */
 export interface ListenerSeries {
   readonly connections: number
   readonly accepted: number
@@ -60,28 +69,46 @@ export interface ListenerSeries {
   readonly retries: number
 }
 
-/** The series of all listeners of a Plan, in its order. */
+/** The series of all listeners of a Plan, by name and kind. */
 export interface ProxySeries {
-  readonly listeners: readonly ListenerSeries[]
+  readonly http: Readonly<Record<string, ListenerSeries>>
+  readonly tcp: Readonly<Record<string, StreamSeries>>
   readonly logDropped: number
 }
 
 /** Finds or makes the series, in the control thread. */
-export function allocateSeries(allocator: SeriesAllocator, listeners: readonly { readonly name: string }[]): ProxySeries {
-  const one = (definition: MetricDefinition, ...values: string[]): number => allocator.cell(definition, values)
+export function allocateSeries(
+  allocator: SeriesAllocator,
+  listeners: readonly { readonly name: string; readonly kind: 'http' | 'tcp' }[],
+): ProxySeries {
+  const common = (name: string) => ({
+    connections: allocator.cell(PROXY_METRICS.connections, [name]),
+    accepted: allocator.cell(PROXY_METRICS.accepted, [name]),
+  })
+  const of = <T>(kind: 'http' | 'tcp', allocate: (name: string) => T): Record<string, T> =>
+    Object.fromEntries(listeners.filter((listener) => listener.kind === kind).map(({ name }) => [name, allocate(name)]))
   return {
-    listeners: listeners.map(({ name }) => ({
-      connections: one(PROXY_METRICS.connections, name),
-      accepted: one(PROXY_METRICS.accepted, name),
-      requests: STATUS_CLASSES.map((status) => one(PROXY_METRICS.requests, name, status)),
-      terminations: TERMINATIONS.map((termination, index) => (index === 0 ? 0 : one(PROXY_METRICS.terminations, name, termination.name))),
-      duration: one(PROXY_METRICS.duration, name),
-      bytesIn: one(PROXY_METRICS.bytesIn, name),
-      bytesOut: one(PROXY_METRICS.bytesOut, name),
-      attempts: one(PROXY_METRICS.attempts, name),
-      retries: one(PROXY_METRICS.retries, name),
-    })),
-    logDropped: one(PROXY_METRICS.logDropped),
+    http: of('http', (name) => allocateHttpSeries(allocator, name, common(name))),
+    tcp: of('tcp', (name) => allocateStreamSeries(allocator, name, common(name))),
+    logDropped: allocator.cell(PROXY_METRICS.logDropped, []),
+  }
+}
+
+function allocateHttpSeries(
+  allocator: SeriesAllocator,
+  name: string,
+  common: { readonly connections: number; readonly accepted: number },
+): ListenerSeries {
+  const one = (definition: MetricDefinition, ...values: string[]): number => allocator.cell(definition, [name, ...values])
+  return {
+    ...common,
+    requests: STATUS_CLASSES.map((status) => one(PROXY_METRICS.requests, status)),
+    terminations: TERMINATIONS.map((termination, index) => (index === 0 ? 0 : one(PROXY_METRICS.terminations, termination.name))),
+    duration: one(PROXY_METRICS.duration),
+    bytesIn: one(PROXY_METRICS.bytesIn),
+    bytesOut: one(PROXY_METRICS.bytesOut),
+    attempts: one(PROXY_METRICS.attempts),
+    retries: one(PROXY_METRICS.retries),
   }
 }
 
@@ -93,12 +120,12 @@ export class RowCounters implements ProxyCounters {
     this.#row = row
   }
 
-  connectionOpened(site: ListenerSite): void {
+  connectionOpened(site: ConnectionSite): void {
     this.#row[site.series.connections]++
     this.#row[site.series.accepted]++
   }
 
-  connectionClosed(site: ListenerSite): void {
+  connectionClosed(site: ConnectionSite): void {
     this.#row[site.series.connections]--
   }
 
@@ -112,5 +139,9 @@ export class RowCounters implements ProxyCounters {
     row[series.bytesOut] += exchange.responseBytes
     row[series.attempts] += exchange.attempts
     if (exchange.attempts > 1) row[series.retries] += exchange.attempts - 1
+  }
+
+  streamed(stream: Stream): void {
+    countStream(this.#row, stream)
   }
 }

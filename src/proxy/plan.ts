@@ -1,7 +1,10 @@
 import type { SocketAddress } from '../core/index.ts'
 import type { RoutePlan } from '../route/index.ts'
+import type { TcpListenerPlan } from './stream/plan.ts'
 
-/** One entry of `listeners`. */
+export type * from './stream/plan.ts'
+
+/** An entry of `listeners` with `http`. */
 export interface HttpListenerPlan {
   readonly name: string
   readonly bind: readonly SocketAddress[]
@@ -15,7 +18,8 @@ export interface HttpListenerPlan {
   readonly routes: readonly HttpRoutePlan[]
 }
 
-export type ListenerPlan = HttpListenerPlan
+/** One entry of `listeners`. */
+export type ListenerPlan = HttpListenerPlan | TcpListenerPlan
 
 /** Which fields tell the server about the client. Whatever the mode, those of an untrusted peer are removed. */
 export type ForwardedMode = 'both' | 'forwarded' | 'x-forwarded' | 'none'

@@ -11,9 +11,8 @@ import type { PoolState } from './upstream/pool-state.ts'
 
 /** A listener's part of one Plan, compiled for this worker. Immutable. */
 export interface ListenerSite {
+  readonly kind: 'http'
   readonly name: string
-  /** Position in the Plan, which is also its series in the metrics. */
-  readonly index: number
   readonly series: ListenerSeries
   readonly use: PlanUse
   readonly router: Router

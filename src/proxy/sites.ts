@@ -2,16 +2,19 @@ import { formatAddress, type SocketAddress } from '../core/index.ts'
 import type { Listener } from '../engine/index.ts'
 import type { PoolPlan, SlotAssignment } from '../pool/index.ts'
 import { type CompiledPlan, compilePlan, type ProxyPlan } from './build.ts'
-import { ListenerState } from './listener.ts'
+import { type ConnectionSite, ListenerState, serveHttp, serveStream } from './listener.ts'
 import type { ProxySeries } from './metrics.ts'
 import type { ListenerSite } from './site.ts'
+import type { StreamSite } from './stream/site.ts'
 import { UpstreamServer, type UpstreamServerOptions } from './upstream/server.ts'
 import type { ProxyWorker } from './worker.ts'
+
+type AnyListener = ListenerState<ListenerSite> | ListenerState<StreamSite>
 
 interface Socket {
   readonly listener: Listener
   /** Who gets its connections; null while the Plan that asked for it is not in force. */
-  owner: ListenerState | null
+  owner: AnyListener | null
 }
 
 /** A Plan that is compiled and whose new addresses are bound, waiting for commit or rollback. */
@@ -29,7 +32,8 @@ export interface PreparedSites {
  */
 export class Sites {
   readonly #worker: ProxyWorker
-  #listeners = new Map<string, ListenerState>()
+  /** By kind and name. */
+  #listeners = new Map<string, AnyListener>()
   #sockets: ReadonlyMap<string, Socket> = new Map()
   #servers: ReadonlyMap<string, UpstreamServer> = new Map()
 
@@ -90,18 +94,28 @@ export class Sites {
     return Object.fromEntries(prepared.plan.listeners.map((listener) => [listener.name, listener.bind.map(bound)]))
   }
 
-  #commitListeners(sites: readonly ListenerSite[], plan: ProxyPlan, sockets: ReadonlyMap<string, Socket>): void {
-    const listeners = new Map<string, ListenerState>()
+  #commitListeners(sites: readonly ConnectionSite[], plan: ProxyPlan, sockets: ReadonlyMap<string, Socket>): void {
+    const listeners = new Map<string, AnyListener>()
     for (const [index, site] of sites.entries()) {
-      const state = this.#listeners.get(site.name) ?? new ListenerState(this.#worker, site.name, site)
-      state.current = site
-      listeners.set(site.name, state)
+      const state = this.#stateOf(site)
+      listeners.set(`${site.kind} ${site.name}`, state)
       const own = plan.listeners[index].bind.flatMap((address) => sockets.get(formatAddress(address)) ?? [])
       for (const socket of own) socket.owner = state
       state.replaceSockets(own.map((socket) => socket.listener))
     }
     for (const [name, state] of this.#listeners) if (!listeners.has(name)) state.isRetired = true
     this.#listeners = listeners
+  }
+
+  /** The listener of that kind and name with the site in force, or a new one. */
+  #stateOf(site: ConnectionSite): AnyListener {
+    const known = this.#listeners.get(`${site.kind} ${site.name}`)
+    if (known === undefined) {
+      if (site.kind === 'http') return new ListenerState(this.#worker, site.name, site, serveHttp)
+      return new ListenerState(this.#worker, site.name, site, serveStream)
+    }
+    ;(known as ListenerState<ConnectionSite>).current = site
+    return known
   }
 
   async #bind(address: SocketAddress, sockets: Map<string, Socket>): Promise<void> {
@@ -113,7 +127,7 @@ export class Sites {
       sockets.set(key, kept)
       return
     }
-    const socket: { listener: Listener; owner: ListenerState | null } = { listener: undefined as never, owner: null }
+    const socket: { listener: Listener; owner: AnyListener | null } = { listener: undefined as never, owner: null }
     socket.listener = await this.#worker.engine.listen(
       { address, reusePort: address.family !== 'unix' && this.#worker.sharesPorts },
       (connection) => socket.owner?.accept(connection),

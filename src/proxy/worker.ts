@@ -9,6 +9,7 @@ import { HeadWriter } from './head-writer.ts'
 import { PlanUses } from './plan-use.ts'
 import { Queues } from './queues.ts'
 import { Sites } from './sites.ts'
+import { Streams } from './stream/streams.ts'
 
 /** Exchanges kept for reuse; more are made under load and left to the garbage collector afterwards. */
 const MAX_SPARE_EXCHANGES = 1024
@@ -50,6 +51,7 @@ export class ProxyWorker {
   /** Whether other workers listen on the same ports. */
   readonly sharesPorts: boolean
   readonly downstreams = new Set<DownstreamConnection>()
+  readonly streams: Streams
   isDraining = false
   readonly #spare: Exchange[] = []
   readonly #date = new DateLine()
@@ -65,6 +67,7 @@ export class ProxyWorker {
     this.planUses = new PlanUses(options.table, options.index)
     this.queues = new Queues(engine, options.wakeLine)
     this.sites = new Sites(this)
+    this.streams = new Streams(engine, this.random)
     this.sharesPorts = options.sharesPorts
     this.headWriter = new HeadWriter(engine.memory)
   }
@@ -85,16 +88,19 @@ export class ProxyWorker {
   }
 
   /**
-   * From now on every response ends its connection. Idle connections are closed at once; resolves when the last one is gone.
+   * From now on every response ends its connection. Idle connections are closed at once, streams go on; resolves when the last
+   * one is gone.
    */
   drain(): Promise<void> {
     this.isDraining = true
     this.sites.close()
     for (const downstream of [...this.downstreams]) if (downstream.isIdle) downstream.connection.close()
-    if (this.downstreams.size === 0) return Promise.resolve()
-    const { promise, resolve } = Promise.withResolvers<void>()
-    this.#onIdle = resolve
-    return promise
+    const streamed = Promise.withResolvers<void>()
+    this.streams.whenIdle(() => this.engine.defer(streamed.resolve))
+    if (this.downstreams.size === 0) return streamed.promise
+    const exchanged = Promise.withResolvers<void>()
+    this.#onIdle = exchanged.resolve
+    return Promise.all([exchanged.promise, streamed.promise]).then(() => {})
   }
 
   /** A client connection is over. */

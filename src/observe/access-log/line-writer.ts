@@ -1,7 +1,7 @@
 import type { AccessLogFormat } from '../config.ts'
 import { CUT_BYTES, writeJson, writeText } from './escape.ts'
 import { NUMBER_BYTES, writeMilliseconds, writeNumber } from './number.ts'
-import type { LogRecord } from './record.ts'
+import { type LogRecord, NO_HTTP } from './record.ts'
 import { compileFormat, type LinePart, TEXT, VARIABLE } from './template.ts'
 import { TIME_BYTES, TimeStamp } from './time-stamp.ts'
 
@@ -74,7 +74,8 @@ export class LineWriter {
         this.#range(memory, record.hostStart, record.hostEnd, MAX_VALUE_BYTES)
         break
       case VARIABLE.version:
-        this.#range(VERSIONS[record.minorVersion], 0, 3, MAX_VALUE_BYTES)
+        if (record.minorVersion === NO_HTTP) this.#absent()
+        else this.#range(VERSIONS[record.minorVersion], 0, 3, MAX_VALUE_BYTES)
         break
       case VARIABLE.userAgent:
         this.#range(memory, record.userAgentStart, record.userAgentEnd, MAX_VALUE_BYTES)

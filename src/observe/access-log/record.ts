@@ -1,5 +1,8 @@
+/** LogRecord.minorVersion of what is not HTTP. */
+export const NO_HTTP = -1
+
 /**
- * What the access log can say of one exchange. One for each worker, filled by the proxy at the end of an exchange and read at
+ * What the access log can say of one exchange or TCP connection. One for each worker, filled by the proxy at the end of an exchange and read at
  * once. Ranges are offsets into the engine's arena, start === end where there is nothing.
  */
 export class LogRecord {
@@ -17,7 +20,7 @@ export class LogRecord {
   userAgentEnd = 0
   refererStart = 0
   refererEnd = 0
-  /** 0 or 1, for HTTP/1.0 and HTTP/1.1. */
+  /** 0 or 1, for HTTP/1.0 and HTTP/1.1; NO_HTTP. */
   minorVersion = 1
   status = 0
   /** Body bytes from and to the client. */
@@ -44,11 +47,12 @@ export const ACCESS_LOG_VARIABLES = {
   uri: 'request target as received, but for surplus slashes at its beginning',
   host: 'host and port that the request names',
   version: 'HTTP version of the request, "1.1"',
-  status: 'status sent to the client; 0 if none was',
-  bytesIn: 'bytes of the request body',
-  bytesOut: 'bytes of the response body',
-  duration: 'milliseconds, with three decimals, from the end of the request head to the end of the response',
-  firstByte: "milliseconds to the first byte of the server's response, or -",
+  status: 'status sent to the client; 0 if none was, as for TCP',
+  bytesIn: 'bytes of the request body; for TCP all that the client sent',
+  bytesOut: 'bytes of the response body; for TCP all that the server sent',
+  duration:
+    'milliseconds, with three decimals, from the end of the request head to the end of the response; for TCP of the whole connection',
+  firstByte: "milliseconds to the first byte of the server's response (for TCP: of the server), or -",
   attempts: 'servers tried',
   listener: 'name of the listener',
   route: 'id of the route, or -',
