@@ -326,9 +326,13 @@ test('a server that dies under load costs the connections that it had, and no ot
 test('connections of a server that goes down or into maintenance are kept, or reset where the listener says so', async (t) => {
   const server = await named(t, 'a')
   const pools = { servers: { servers: [{ name: 'a', address: server.address }] } }
-  const listener = (onServerDown: string) => ({ bind: '127.0.0.1:0', tcp: { pool: 'servers', onServerDown } })
-  const balancer = await evener(t, { ...LOG, listeners: { keeping: listener('keep'), resetting: listener('reset') }, pools })
-  const kept = await client(t, { port: await balancer.port('keeping') })
+  const listener = (host: string, onServerDown: string) => ({ bind: `${host}:0`, tcp: { pool: 'servers', onServerDown } })
+  const balancer = await evener(t, {
+    ...LOG,
+    listeners: { keeping: listener('127.0.0.2', 'keep'), resetting: listener('127.0.0.1', 'reset') },
+    pools,
+  })
+  const kept = await client(t, { host: '127.0.0.2', port: await balancer.port('keeping') })
   const dropped = await client(t, { port: await balancer.port('resetting') })
   await Promise.all([kept.readUntil('\n'), dropped.readUntil('\n')])
   await balancer.call('PATCH', '/api/v1/pools/servers/servers/a', { admin: 'maintenance' })
