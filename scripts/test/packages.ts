@@ -27,6 +27,11 @@ export const TEST_PACKAGES: readonly TestPackage[] = [
   { name: 'llvm-14', provides: 'llvm-strip-14', why: 'the programs of bpf/ are compiled again and compared' },
   { name: 'procps', provides: 'ps', why: 'processes under test' },
   { name: 'util-linux', provides: 'taskset', why: 'benchmarks pinned to cores, and a network namespace for a test' },
+  { name: 'exim4-daemon-light', provides: 'exim4', why: 'a server for smtp checks' },
+  { name: 'dovecot-imapd', provides: 'dovecot', why: 'a server for imap checks' },
+  { name: 'dovecot-pop3d', provides: '/usr/lib/dovecot/pop3', why: 'a server for pop3 checks' },
+  { name: 'redis-server', provides: 'redis-server', why: 'a server for redis checks' },
+  { name: 'memcached', provides: 'memcached', why: 'a server for memcached checks' },
 ]
 
 /** Where a program is, searching the system folders too, which an ordinary user's PATH often lacks; undefined if it is nowhere. */

@@ -2,10 +2,15 @@ import { formatAddress, type SocketAddress } from '../../core/index.ts'
 import type { CheckTarget } from './connect.ts'
 import { ExchangeCheck } from './exchange.ts'
 import { HttpCheck } from './http.ts'
+import { ImapCheck } from './imap.ts'
+import { MemcachedCheck } from './memcached.ts'
 import type { CheckPace, CheckPlace, CheckPlan, CheckTlsPlan } from './plan.ts'
 import type { CheckEnvironment, Run } from './poll.ts'
+import { Pop3Check } from './pop3.ts'
 import { Probe } from './probe.ts'
 import type { CheckProtocol, Verdict } from './protocol.ts'
+import { RedisCheck } from './redis.ts'
+import { SmtpCheck } from './smtp.ts'
 
 /** A check of one address: where it goes, how often, what it says. */
 export interface CheckDefinition {
@@ -44,7 +49,7 @@ function transportOf(plan: CheckPlan): CheckTarget['transport'] {
     case 'https':
       return 'tls'
     default:
-      return 'tcp'
+      return 'mode' in plan && plan.mode === 'direct' ? 'tls' : 'tcp'
   }
 }
 
@@ -61,5 +66,15 @@ function makeProtocol(plan: CheckPlan, host: string): CheckProtocol {
     case 'http':
     case 'https':
       return new HttpCheck({ ...plan, host })
+    case 'smtp':
+      return new SmtpCheck(plan)
+    case 'imap':
+      return new ImapCheck(plan)
+    case 'pop3':
+      return new Pop3Check(plan)
+    case 'redis':
+      return new RedisCheck(plan)
+    case 'memcached':
+      return new MemcachedCheck()
   }
 }

@@ -26,7 +26,7 @@ export interface CheckPlace {
   readonly port: number | undefined
 }
 
-export type ProbePlan = ExchangeProbePlan | HttpProbePlan
+export type ProbePlan = ExchangeProbePlan | HttpProbePlan | SmtpProbePlan | MailboxProbePlan | RedisProbePlan | MemcachedProbePlan
 
 export type CheckKind = ProbePlan['kind']
 
@@ -38,6 +38,15 @@ export interface CheckTlsPlan {
   readonly verify: boolean
   /** File with the certificates to trust instead of the system's. */
   readonly ca: string | undefined
+}
+
+/** Whether a protocol speaks TLS from the first byte, or asks for it in the clear. */
+export type TlsMode = 'none' | 'direct' | 'upgrade'
+
+interface SecurablePlan {
+  readonly mode: TlsMode
+  /** undefined where `mode` is none. */
+  readonly tls: CheckTlsPlan | undefined
 }
 
 /** Text that must be in an answer, or a regular expression that must match it. */
@@ -78,4 +87,29 @@ export interface HttpProbePlan {
   readonly body: TextPatternPlan | undefined
   /** For `https` only. */
   readonly tls: CheckTlsPlan | undefined
+}
+
+export interface SmtpProbePlan extends SecurablePlan {
+  readonly kind: 'smtp'
+  /** What EHLO says. */
+  readonly hello: string
+}
+
+export interface MailboxProbePlan extends SecurablePlan {
+  readonly kind: 'imap' | 'pop3'
+  /** Without one nobody logs in. */
+  readonly user: string | undefined
+  readonly password: string | undefined
+}
+
+export interface RedisProbePlan extends SecurablePlan {
+  readonly kind: 'redis'
+  /** For AUTH beside `password`, where the server knows users. */
+  readonly user: string | undefined
+  readonly password: string | undefined
+  readonly role: 'any' | 'primary' | 'replica'
+}
+
+export interface MemcachedProbePlan extends SecurablePlan {
+  readonly kind: 'memcached'
 }

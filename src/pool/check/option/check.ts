@@ -1,9 +1,11 @@
 import { z } from 'zod'
 import { always, duration, exactlyOne, options, serverAddress } from '../../../schema/index.ts'
 import type { CheckKind, CheckPlan, ProbePlan } from '../plan.ts'
+import { memcachedOptions, redisOptions } from './database.ts'
 import { tcpOptions, tlsOptions, udpOptions } from './exchange.ts'
 import { httpOptions, httpProbe, httpsOptions } from './http.ts'
-import { tlsPlan } from './tls.ts'
+import { mailboxOptions, smtpOptions } from './mail.ts'
+import { modePlan, tlsPlan } from './tls.ts'
 
 const kinds = {
   tcp: tcpOptions.optional().describe('Success is a connection, or the answer to what is sent.'),
@@ -11,6 +13,11 @@ const kinds = {
   http: httpOptions.optional().describe('Success is a response with one of the statuses.'),
   https: httpsOptions.optional().describe('The same over TLS.'),
   udp: udpOptions.optional().describe('Success is an answer to a datagram.'),
+  smtp: smtpOptions.optional().describe('Success is an answer to EHLO.'),
+  imap: mailboxOptions.optional().describe('Success is an answer to NOOP, or a login.'),
+  pop3: mailboxOptions.optional().describe('Success is a greeting, or a login.'),
+  redis: redisOptions.optional().describe('Success is an answer to PING, or the role that is asked for.'),
+  memcached: memcachedOptions.optional().describe('Success is an answer to "version".'),
 } satisfies Readonly<Record<CheckKind, z.ZodType>>
 
 const KINDS = Object.keys(kinds) as CheckKind[]
@@ -56,7 +63,12 @@ export function normaliseCheck(config: CheckConfig): CheckPlan {
   return { ...probeOf(config), ...pace, address, port }
 }
 
-function probeOf({ tcp, tls, udp, http, https }: CheckConfig): ProbePlan {
+function probeOf({ tcp, tls, udp, http, https, smtp, imap, pop3, redis, memcached }: CheckConfig): ProbePlan {
+  if (smtp !== undefined) return { kind: 'smtp', hello: smtp.hello, ...modePlan(smtp) }
+  if (imap !== undefined) return { kind: 'imap', user: imap.user, password: imap.password, ...modePlan(imap) }
+  if (pop3 !== undefined) return { kind: 'pop3', user: pop3.user, password: pop3.password, ...modePlan(pop3) }
+  if (redis !== undefined) return { kind: 'redis', user: redis.user, password: redis.password, role: redis.role, ...modePlan(redis) }
+  if (memcached !== undefined) return { kind: 'memcached', ...modePlan(memcached) }
   if (https !== undefined) return httpProbe('https', https)
   if (http !== undefined) return httpProbe('http', http)
   if (tls !== undefined) return { kind: 'tls', send: tls.send, expect: tls.expect, tls: tlsPlan(tls) }

@@ -1,7 +1,7 @@
 import { isIP } from 'node:net'
 import { z } from 'zod'
 import { always } from '../../../schema/index.ts'
-import type { CheckTlsPlan } from '../plan.ts'
+import type { CheckTlsPlan, TlsMode } from '../plan.ts'
 
 /** Options of every check that speaks TLS. */
 export const tlsShape = {
@@ -13,6 +13,21 @@ export const tlsShape = {
     .meta({ examples: ['app.example'] }),
   verify: z.boolean().default(false).describe('Whether a certificate that is not valid for `serverName` is a failure.'),
   ca: z.string().min(1).optional().describe("File with the certificates to trust (PEM); the system's without this."),
+}
+
+/** For protocols that have a port for TLS. */
+export const directShape = {
+  tls: z.enum(['none', 'direct']).default('none').describe('Whether TLS is spoken.'),
+  ...tlsShape,
+}
+
+/** For protocols that can go over to TLS besides. */
+export const upgradeShape = {
+  tls: z
+    .enum(['none', 'direct', 'upgrade'])
+    .default('none')
+    .describe('TLS from the first byte, or asked for in the clear (STARTTLS) and demanded.'),
+  ...tlsShape,
 }
 
 /** Nothing can be verified without a name. */
@@ -30,4 +45,9 @@ function hostName(host: unknown): string | undefined {
   if (typeof host !== 'string') return undefined
   const name = host.replace(/:\d+$/, '')
   return isIP(name.replace(/^\[|\]$/g, '')) === 0 && name !== '' ? name : undefined
+}
+
+/** What the mode and the options of TLS are in a plan. */
+export function modePlan(config: { tls: TlsMode; serverName?: string; verify: boolean; ca?: string }) {
+  return { mode: config.tls, tls: config.tls === 'none' ? undefined : tlsPlan(config) }
 }

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { ExchangeCheck } from '../../../src/pool/check/exchange.ts'
-import type { ExchangeProbePlan } from '../../../src/pool/config.ts'
-import { converse, text } from '../../support/check.ts'
+import { ExchangeCheck } from '../../../../src/pool/check/exchange.ts'
+import type { ExchangeProbePlan } from '../../../../src/pool/config.ts'
+import { converse, text } from '../../../support/check.ts'
 
 function run(changes: Partial<ExchangeProbePlan>, ...pieces: (string | null)[]) {
   return converse(new ExchangeCheck({ kind: 'tcp', send: undefined, expect: undefined, tls: undefined, ...changes }), ...pieces)

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { MAX_TEXT_BYTES } from '../../../src/pool/check/answer-match.ts'
-import { HttpCheck, type HttpCheckOptions } from '../../../src/pool/check/http.ts'
-import { text } from '../../support/check.ts'
+import { MAX_TEXT_BYTES } from '../../../../src/pool/check/answer-match.ts'
+import { HttpCheck, type HttpCheckOptions } from '../../../../src/pool/check/http.ts'
+import { text } from '../../../support/check.ts'
 
 const OK = [{ from: 200, to: 399 }]
 const DEFAULTS: HttpCheckOptions = {

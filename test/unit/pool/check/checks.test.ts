@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { type CheckedPool, Checks, type HealthChange, PoolTable, SeededRandom, SlotAllocator } from '../../../src/pool/index.ts'
-import { CheckServers, TCP_CHECK, Timeline } from '../../support/check.ts'
-import { definition, server } from '../../support/pool.ts'
+import { type CheckedPool, Checks, type HealthChange, PoolTable, SeededRandom, SlotAllocator } from '../../../../src/pool/index.ts'
+import { CheckServers, TCP_CHECK, Timeline } from '../../../support/check.ts'
+import { definition, server } from '../../../support/pool.ts'
 
 function fixture(maxConcurrent = 256) {
   const table = PoolTable.create({ servers: 16, pools: 8, workers: 1 })
