@@ -1,4 +1,4 @@
-import type { SocketAddress } from '../core/index.ts'
+import type { ClientAddress, SocketAddress } from '../core/index.ts'
 
 /**
  * Why a connection is over. `done`: both sides sent FIN, or close() was called and the queue was flushed. `reset`: the peer
@@ -38,6 +38,8 @@ export interface Connection {
   handler: ConnectionHandler
   readonly remote: SocketAddress
   readonly local: SocketAddress
+  /** The IP address of `remote`, without the objects and texts that `remote` is made of; family 0 where it has none. */
+  readRemoteIp(out: ClientAddress): void
   readonly isOpen: boolean
   /** Bytes accepted by send() and commit() that the kernel has not taken yet. */
   readonly queuedBytes: number

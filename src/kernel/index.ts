@@ -14,6 +14,7 @@ export {
   localAddress,
   packAddress,
   peerAddress,
+  readPeerIp,
   SOCKET_ADDRESS_BYTES,
   shutdownWrite,
   unpackAddress,

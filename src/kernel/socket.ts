@@ -1,4 +1,4 @@
-import type { SocketAddress } from '../core/index.ts'
+import type { ClientAddress, SocketAddress } from '../core/index.ts'
 import { checked } from './errno.ts'
 import { native } from './native.ts'
 
@@ -17,6 +17,9 @@ const IPPROTO_IP = 0
 const IP_BIND_ADDRESS_NO_PORT = 24
 const SHUT_WR = 1
 const EINVAL = 22
+/** Offsets of sin_addr and sin6_addr in their structures. */
+const SIN_ADDRESS = 4
+const SIN6_ADDRESS = 8
 
 /** Room for any struct sockaddr. */
 export const SOCKET_ADDRESS_BYTES = 128
@@ -99,6 +102,21 @@ export function localAddress(fd: number): SocketAddress | undefined {
 export function peerAddress(fd: number): SocketAddress | undefined {
   const length = native().peerAddress(fd, scratch)
   return length < 0 ? undefined : unpackAddress(scratch, length)
+}
+
+/** The IP address of the other side as numbers, without making an object; false where there is none (any more). */
+export function readPeerIp(fd: number, out: ClientAddress): boolean {
+  out.clear()
+  if (native().peerAddress(fd, scratch) < 0) return false
+  const family = scratch[0] | (scratch[1] << 8)
+  if (family === AF_INET) out.setIPv4(wordAt(SIN_ADDRESS))
+  else if (family === AF_INET6)
+    out.setIPv6(wordAt(SIN6_ADDRESS), wordAt(SIN6_ADDRESS + 4), wordAt(SIN6_ADDRESS + 8), wordAt(SIN6_ADDRESS + 12))
+  return out.family !== 0
+}
+
+function wordAt(at: number): number {
+  return (scratch[at] << 24) | (scratch[at + 1] << 16) | (scratch[at + 2] << 8) | scratch[at + 3]
 }
 
 /** Sends FIN; returns 0 or -errno. */

@@ -1,4 +1,4 @@
-import { ClientAddress, formatIp, parseIp } from '../core/index.ts'
+import { ClientAddress, IP_TEXT_BYTES, writeIp } from '../core/index.ts'
 import { type CloseReason, type Connection, type ConnectionHandler, Timer, type TimerTarget } from '../engine/index.ts'
 import { parseRequestHead, REJECTIONS } from '../http/index.ts'
 import type { Exchange } from './exchange.ts'
@@ -22,6 +22,9 @@ const NO_BYTES = new Uint8Array(0)
 /** RFC 7239 §6.2, for clients on a Unix socket. */
 const UNKNOWN = literal('unknown')
 
+/** Where a client's address is written before it is kept. */
+const text = new Uint8Array(IP_TEXT_BYTES)
+
 const PAUSED_BY_STASH = 1
 const PAUSED_BY_UPSTREAM = 2
 
@@ -39,6 +42,8 @@ export class DownstreamConnection implements ConnectionHandler, TimerTarget {
   phase: number = PHASE.HEAD
   exchange: Exchange | null = null
   requestCount = 0
+  /** The worker's: where it stands in the list of connections. */
+  place = -1
   /** The client's address, and how it is written into heads; read from the socket with the first request. */
   readonly client = new ClientAddress()
   clientBytes: Uint8Array = NO_BYTES
@@ -52,7 +57,11 @@ export class DownstreamConnection implements ConnectionHandler, TimerTarget {
   #paused = 0
   #hasEnded = false
   #lingeredBytes = 0
+  /** The client said that its request is the last one: nothing of it can come behind. */
+  #isLastRequest = false
   #sentAtArm = 0
+  /** How long a closing connection has not taken a byte. */
+  #stalledMs = 0
 
   constructor(worker: ProxyWorker, listener: ListenerState, connection: Connection) {
     this.worker = worker
@@ -61,7 +70,7 @@ export class DownstreamConnection implements ConnectionHandler, TimerTarget {
     this.#timer = new Timer(this)
     this.#stash = new SliceQueue(worker.engine.blocks)
     this.#head = new HeadBuffer(worker.engine.blocks)
-    worker.downstreams.add(this)
+    worker.remember(this)
     this.#arm(listener.current.timeouts.requestHeadMs)
   }
 
@@ -134,7 +143,7 @@ export class DownstreamConnection implements ConnectionHandler, TimerTarget {
         this.#expireStalled(timeouts.sendMs)
         return
       case PHASE.LINGER:
-        this.connection.reset()
+        this.#expireLingering(timeouts.sendMs)
         return
     }
   }
@@ -154,19 +163,21 @@ export class DownstreamConnection implements ConnectionHandler, TimerTarget {
     if (this.#hasEnded && this.phase === PHASE.HEAD && this.#stash.count === 0) this.#endBetweenRequests()
   }
 
-  /** Sends FIN behind what is queued, then reads and drops what still comes for a while (RFC 9112 §9.6). */
+  /**
+   * Sends FIN behind what is queued, then reads and drops what still comes for a while (RFC 9112 §9.6). Where nothing can come
+   * any more the connection is closed instead, which spares the waiting.
+   */
   linger(): void {
     if (this.phase === PHASE.CLOSED) return
+    const isOver = this.#hasEnded || (this.#isLastRequest && this.phase === PHASE.WAIT && this.#stash.count === 0)
     this.phase = PHASE.LINGER
     this.#stash.clear()
     this.#head.release()
-    if (this.#hasEnded) {
-      this.connection.close()
-      return
-    }
-    this.connection.end()
+    if (isOver) this.connection.close()
+    else this.connection.end()
     this.#paused = 0
     this.connection.resume()
+    this.#stalledMs = 0
     this.#arm(LINGER_MS)
   }
 
@@ -300,24 +311,23 @@ export class DownstreamConnection implements ConnectionHandler, TimerTarget {
     if (this.requestCount++ === 0) this.#identify()
     this.exchange = exchange
     this.phase = PHASE.BODY
+    this.#isLastRequest = !exchange.request.keepAlive
     exchange.begin(headStart)
   }
 
   /** Asks the socket for the peer once, so that a connection without a request costs no system call for it. */
   #identify(): void {
-    const remote = this.connection.remote
-    if (remote.family === 'unix') {
+    this.connection.readRemoteIp(this.client)
+    if (this.client.family === 0) {
       this.clientBytes = UNKNOWN
       this.forwardedNode = UNKNOWN
       return
     }
-    parseIp(remote.host, this.client)
     this.isTrusted = this.listener.current.trusted.contains(this.client)
     // An IPv4 client of an IPv6 listener is written as the IPv4 client that it is.
-    const text = formatIp(this.client)
-    this.clientBytes = literal(text)
+    this.clientBytes = text.slice(0, writeIp(text, 0, this.client))
     // RFC 7239 §6.1: an IPv6 address stands in brackets and quotes.
-    this.forwardedNode = this.client.family === 6 ? literal(`"[${text}]"`) : this.clientBytes
+    this.forwardedNode = this.client.family === 6 ? literal(`"[${String.fromCharCode(...this.clientBytes)}]"`) : this.clientBytes
   }
 
   #refuseHead(reject: number): void {
@@ -352,6 +362,16 @@ export class DownstreamConnection implements ConnectionHandler, TimerTarget {
       return
     }
     if (this.exchange !== null) this.exchange.abort(TERMINATION.CLIENT_STALLED)
+    else this.connection.reset()
+  }
+
+  /** A slow client may still be taking its answer. What the kernel has of it is delivered after close(), but not after reset(). */
+  #expireLingering(sendMs: number): void {
+    const hasMoved = this.connection.sentBytes !== this.#sentAtArm
+    this.#stalledMs = hasMoved ? 0 : this.#stalledMs + LINGER_MS
+    if (hasMoved) this.#arm(LINGER_MS)
+    else if (this.connection.queuedBytes === 0) this.connection.close()
+    else if (sendMs === 0 || this.#stalledMs < sendMs) this.#arm(LINGER_MS)
     else this.connection.reset()
   }
 

@@ -1,6 +1,8 @@
 import type { Blocks } from '../engine/index.ts'
 
 const INITIAL_SLICES = 4
+/** Of a queue that has never held anything. */
+const NO_PAIRS = new Int32Array(0)
 
 /**
  * Slices of the arena in order, each under a hold of its own: bytes that arrived before somebody could take them. A ring
@@ -8,7 +10,7 @@ const INITIAL_SLICES = 4
  */
 export class SliceQueue {
   readonly #blocks: Blocks
-  #pairs = new Int32Array(INITIAL_SLICES * 2)
+  #pairs = NO_PAIRS
   #head = 0
   #count = 0
   bytes = 0
@@ -65,7 +67,7 @@ export class SliceQueue {
   }
 
   #grow(): void {
-    const pairs = new Int32Array(this.#pairs.length * 2)
+    const pairs = new Int32Array(Math.max(INITIAL_SLICES * 2, this.#pairs.length * 2))
     for (let i = 0; i < this.#count; i++) {
       pairs[i * 2] = this.startAt(i)
       pairs[i * 2 + 1] = this.endAt(i)

@@ -50,8 +50,8 @@ export class ProxyWorker {
   readonly queues: Queues
   /** Whether other workers listen on the same ports. */
   readonly sharesPorts: boolean
-  readonly downstreams = new Set<DownstreamConnection>()
   readonly streams: Streams
+  readonly #downstreams: DownstreamConnection[] = []
   isDraining = false
   readonly #spare: Exchange[] = []
   readonly #date = new DateLine()
@@ -94,19 +94,29 @@ export class ProxyWorker {
   drain(): Promise<void> {
     this.isDraining = true
     this.sites.close()
-    for (const downstream of [...this.downstreams]) if (downstream.isIdle) downstream.connection.close()
+    for (const downstream of [...this.#downstreams]) if (downstream.isIdle) downstream.connection.close()
     const streamed = Promise.withResolvers<void>()
     this.streams.whenIdle(() => this.engine.defer(streamed.resolve))
-    if (this.downstreams.size === 0) return streamed.promise
+    if (this.#downstreams.length === 0) return streamed.promise
     const exchanged = Promise.withResolvers<void>()
     this.#onIdle = exchanged.resolve
     return Promise.all([exchanged.promise, streamed.promise]).then(() => {})
   }
 
-  /** A client connection is over. */
+  /** A client connection has begun. */
+  remember(downstream: DownstreamConnection): void {
+    downstream.place = this.#downstreams.length
+    this.#downstreams.push(downstream)
+  }
+
+  /** A client connection is over: the last one of the list takes its place. */
   forget(downstream: DownstreamConnection): void {
-    this.downstreams.delete(downstream)
-    if (this.downstreams.size === 0 && this.#onIdle !== null) {
+    const last = this.#downstreams.pop() as DownstreamConnection
+    if (last !== downstream) {
+      this.#downstreams[downstream.place] = last
+      last.place = downstream.place
+    }
+    if (this.#downstreams.length === 0 && this.#onIdle !== null) {
       this.engine.defer(this.#onIdle)
       this.#onIdle = null
     }

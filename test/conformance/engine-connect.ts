@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url'
 import type { SocketAddress } from '../../src/core/index.ts'
 import { type ConnectionHandler, createEngine } from '../../src/engine/index.ts'
 import { deafListener } from '../support/deaf-listener.ts'
-import { type Backend, engineFor, LOOPBACK } from '../support/engine.ts'
+import { type Backend, engineFor, LOOPBACK, remoteIp } from '../support/engine.ts'
 import { socketFile, witnessServer } from '../support/net.ts'
 
 const isLinux = process.platform === 'linux'
@@ -23,6 +23,7 @@ export function connecting(backend: Backend): void {
       assert.deepEqual(client.events.slice(0, 2), ['opened', 'received'])
       const { socket } = await server.connection(0)
       assert.deepEqual(client.connection?.remote, server.address)
+      assert.equal(remoteIp(client.connection), socket.localAddress)
       assert.deepEqual(client.connection?.local, { family: address.family, host: socket.remoteAddress, port: socket.remotePort })
       assert.equal(client.connection?.isOpen, true)
     })

@@ -3,7 +3,7 @@ import { createServer } from 'node:net'
 import { it } from 'node:test'
 import { EvenerError, formatAddress, type SocketAddress } from '../../src/core/index.ts'
 import type { Connection } from '../../src/engine/index.ts'
-import { type Backend, type EngineUnderTest, engineFor, LOOPBACK } from '../support/engine.ts'
+import { type Backend, type EngineUnderTest, engineFor, LOOPBACK, remoteIp } from '../support/engine.ts'
 import { dial, socketFile, witness } from '../support/net.ts'
 
 const isLinux = process.platform === 'linux'
@@ -37,6 +37,7 @@ export function listening(backend: Backend): void {
       assert.equal(client.text, 'hello')
       const { localAddress, localPort } = client.socket
       assert.deepEqual(accepted[0].connection?.remote, { family: address.family, host: localAddress, port: localPort })
+      assert.equal(remoteIp(accepted[0].connection), localAddress)
       assert.deepEqual(accepted[0].connection?.local, bound)
       assert.equal(accepted[0].count('opened'), 0)
     })
@@ -59,6 +60,7 @@ export function listening(backend: Backend): void {
     client.read().socket.write('hello')
     await client.gets(5)
     assert.deepEqual(accepted[0].connection?.remote, { family: 'unix', path: '' })
+    assert.equal(remoteIp(accepted[0].connection), undefined)
     assert.deepEqual(accepted[0].connection?.local, address)
   })
 

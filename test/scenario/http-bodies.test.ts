@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { createHash, randomBytes } from 'node:crypto'
 import { test } from 'node:test'
 import { client, requestBytes } from '../support/client.ts'
-import { evener, proxyTo } from '../support/evener.ts'
+import { type Evener, evener, proxyTo } from '../support/evener.ts'
 import { answering, origin, rawOrigin } from '../support/origin.ts'
 
 const MIB = 1024 * 1024
@@ -113,3 +113,37 @@ test('a request body that arrives one byte at a time arrives', async (t) => {
   assert.equal((await wire.readResponse('POST')).status, 200)
   assert.equal(server.requests[0].body, 'abcde')
 })
+
+test('a client that is slower than its connection is kept open for still gets the whole of its last answer', async (t) => {
+  const body = randomBytes(3 * MIB)
+  const server = await rawOrigin(t, async (wire) => {
+    await wire.readUntil('\r\n\r\n')
+    await wire.write(`HTTP/1.1 200 OK\r\nContent-Length: ${body.length}\r\n\r\n`)
+    await wire.write(body)
+  })
+  const balancer = await evener(t, { workers: 1, ...proxyTo([server.address]) })
+  const port = await balancer.port('web')
+  const saysClose = await client(t, { port })
+  const owesBody = await client(t, { port })
+  for (const slow of [saysClose, owesBody]) slow.pause()
+  await saysClose.write(requestBytes('/', { fields: { Connection: 'close' } }))
+  await owesBody.write('POST / HTTP/1.1\r\nHost: test\r\nContent-Length: 10\r\n\r\nhello')
+  // Clients that are refused and do not go are closed in the end, twice; the slow ones would have been too.
+  for (let i = 0; i < 2; i++) {
+    const refused = await client(t, { port })
+    await refused.write('nonsense\r\n\r\n')
+    await refused.readToEnd()
+    const open = await connections(balancer)
+    while ((await connections(balancer)) === open);
+  }
+  for (const slow of [saysClose, owesBody]) {
+    slow.resume()
+    await slow.readUntil('\r\n\r\n')
+    assert.ok((await slow.readToEnd()).equals(body))
+  }
+})
+
+async function connections(balancer: Evener): Promise<number> {
+  const { text } = await balancer.call('GET', '/metrics')
+  return Number(/^evener_connections\{.*\} (\d+)$/m.exec(text)?.[1])
+}

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import type { TestContext } from 'node:test'
-import type { SocketAddress } from '../../src/core/index.ts'
+import { ClientAddress, formatIp, type SocketAddress } from '../../src/core/index.ts'
 import {
   type CloseReason,
   type Connection,
@@ -18,6 +18,13 @@ export interface Backend {
 }
 
 export const LOOPBACK: SocketAddress = { family: 4, host: '127.0.0.1', port: 0 }
+
+/** What readRemoteIp() tells, as text; undefined where the peer has no IP address. */
+export function remoteIp(connection: Connection | undefined): string | undefined {
+  const address = new ClientAddress()
+  connection?.readRemoteIp(address)
+  return address.family === 0 ? undefined : formatIp(address)
+}
 
 /** Small enough that a test reaches every limit, large enough for the ring's provided buffers. */
 const TEST_OPTIONS: Partial<EngineOptions> = { blockCount: 2048, receiveBlocks: 64, maxConnections: 8192 }

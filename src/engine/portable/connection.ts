@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net'
-import type { SocketAddress } from '../../core/index.ts'
+import { type ClientAddress, parseIp, type SocketAddress } from '../../core/index.ts'
 import type { CloseReason, Connection, ConnectionHandler } from '../connection.ts'
 import { closeReason } from '../failures.ts'
 import { highWaterBytes } from '../options.ts'
@@ -54,6 +54,11 @@ export class PortableConnection implements Connection, Turned {
     this.#local = local
     this.#state = isAccepted ? OPEN : CONNECTING
     this.#queue = new SendQueue(engine.blocks, engine.loop.bump, engine.arena)
+  }
+
+  readRemoteIp(out: ClientAddress): void {
+    if (this.remote.family === 'unix') out.clear()
+    else parseIp(this.remote.host, out)
   }
 
   get local(): SocketAddress {

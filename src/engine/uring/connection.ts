@@ -1,5 +1,5 @@
-import type { SocketAddress } from '../../core/index.ts'
-import { errnoName, localAddress, native, peerAddress, shutdownWrite } from '../../kernel/index.ts'
+import { type ClientAddress, parseIp, type SocketAddress } from '../../core/index.ts'
+import { errnoName, localAddress, native, peerAddress, readPeerIp, shutdownWrite } from '../../kernel/index.ts'
 import type { CloseReason, Connection, ConnectionHandler } from '../connection.ts'
 import { closeReason } from '../failures.ts'
 import { highWaterBytes } from '../options.ts'
@@ -52,6 +52,12 @@ export class RingConnection implements Connection {
 
   get remote(): SocketAddress {
     return (this.#remote ??= peerAddress(this.#fd) ?? UNKNOWN)
+  }
+
+  readRemoteIp(out: ClientAddress): void {
+    if (this.#remote === null) readPeerIp(this.#fd, out)
+    else if (this.#remote.family !== 'unix') parseIp(this.#remote.host, out)
+    else out.clear()
   }
 
   get local(): SocketAddress {
