@@ -36,7 +36,7 @@ export class Observation {
     this.#log = log
     this.#table = MetricsTable.create(workers)
     this.#allocator = new SeriesAllocator(this.#table)
-    this.series = allocateSeries(this.#allocator, plan.listeners)
+    this.series = allocateSeries(this.#allocator, plan.listeners, plan.pools)
   }
 
   get metricsBuffer(): SharedArrayBuffer {
@@ -45,7 +45,7 @@ export class Observation {
 
   /** Makes the series of a plan before workers see it. */
   prepare(plan: Plan): void {
-    this.series = allocateSeries(this.#allocator, plan.listeners)
+    this.series = allocateSeries(this.#allocator, plan.listeners, plan.pools)
   }
 
   /** The plan is in force: its access log is opened, and the one before closed where it is another. */

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { duration, given, options } from '../schema/index.ts'
+import { always, duration, given, options, type Report } from '../schema/index.ts'
 import { algorithm, normaliseAlgorithm } from './algorithm/option.ts'
 import { check, normaliseCheck } from './check/option/check.ts'
 import type { LimitsPlan, PoolPlan } from './plan.ts'
@@ -42,9 +42,15 @@ export const pool = options({
     })
       .prefault({})
       .describe('The same for the whole pool.'),
+    queue: options({
+      size: z.int().min(1).max(1_000_000).default(1000).describe('Requests that wait at a time; one more is refused with 503.'),
+      timeout: duration.prefault('5s').describe('A request that has waited so long is refused with 503.'),
+    })
+      .optional()
+      .describe('Requests that find all servers at their limits wait here; without it they are refused with 503.'),
   })
     .prefault({})
-    .describe('Exact over all workers. A request beyond them is refused with 503.'),
+    .describe('Exact over all workers.'),
   minAvailable: z
     .int()
     .min(1)
@@ -63,7 +69,20 @@ export const pool = options({
   retryBudget: retryBudget
     .optional()
     .describe('Limits retries to a share of the requests; without it only `retry.attempts` of the route does.'),
-})
+}).check(always(demandLimitForQueue))
+
+/** A queue in which nobody would ever wait is a mistake. */
+function demandLimitForQueue({ limits, servers }: Record<string, unknown>, report: Report): void {
+  const { queue, total } = (limits ?? {}) as { queue?: unknown; total?: unknown }
+  if (queue === undefined) return
+  const isLimited = [limits, total, ...(Array.isArray(servers) ? servers : [])].some((each: unknown) => {
+    const { maxConnections, maxRequests } = (each ?? {}) as { maxConnections?: unknown; maxRequests?: unknown }
+    return maxConnections !== undefined || maxRequests !== undefined
+  })
+  if (isLimited) return
+  const message = 'nobody waits in a queue where neither the servers nor the pool have a limit'
+  report({ code: 'CONFIG_MISSING', message, hint: 'set limits.maxRequests' }, ['limits', 'queue'])
+}
 
 export type PoolConfig = z.output<typeof pool>
 
@@ -86,7 +105,7 @@ export function normalisePool(
     panicPercent: config.panic,
     slowStartMs: config.slowStart ?? 0,
     outliers: normaliseOutliers(config.outliers),
-    queue: undefined,
+    queue: config.limits.queue && { size: config.limits.queue.size, timeoutMs: config.limits.queue.timeout },
     breaker: normaliseBreaker(config.breaker),
     retryBudget: normaliseRetryBudget(config.retryBudget),
     persistence: undefined,

@@ -2,7 +2,7 @@ import { peakDecayMs } from './algorithm/registry.ts'
 import { Breaker } from './breaker.ts'
 import type { PickContext } from './context.ts'
 import { enter } from './count.ts'
-import type { PoolDefinition } from './definition.ts'
+import type { PoolDefinition, QueueDefinition } from './definition.ts'
 import { Ejector } from './ejector.ts'
 import { LEDGER, POOL, SERVER } from './layout.ts'
 import { PersistenceCookie } from './persistence/cookie.ts'
@@ -55,6 +55,7 @@ export class Pool {
   /** Milliseconds; 0 where no algorithm asks for the peak. */
   readonly #peakDecayMs: number
   readonly #ejector: Ejector | null
+  readonly #queueDefinition: QueueDefinition | undefined
   #epoch = -1
 
   /** `host` is what a queue needs of its worker; without it nothing waits. */
@@ -73,9 +74,15 @@ export class Pool {
     this.#keys = persistence?.kind === 'table' ? new KeyPersistence(definition, persistence, assigned, table) : null
     this.breaker = breaker === undefined ? null : new Breaker(table.words, this.#row, breaker)
     this.retryBudget = retryBudget === undefined ? null : new RetryBudget(table.words, this.#row, retryBudget)
-    this.queue = queue === undefined || host === undefined ? null : new WaitQueue(table, assigned.row, worker, queue, host)
+    this.queue = queue === undefined || host === undefined ? null : queueOf(host, table, assigned.row, worker, queue)
+    this.#queueDefinition = queue
     this.#ejector = definition.outliers === undefined ? null : new Ejector(table, this.#rows, definition.outliers)
     this.#peakDecayMs = peakDecayMs(definition.algorithm)
+  }
+
+  /** The Plan that it is of comes into force. */
+  begin(): void {
+    if (this.queue !== null && this.#queueDefinition !== undefined) this.queue.configure(this.#queueDefinition)
   }
 
   /**
@@ -224,4 +231,9 @@ export class Pool {
     const weight = sample >= peak ? 0 : Math.exp(-elapsedMs / this.#peakDecayMs)
     Atomics.compareExchange(words, row + SERVER.LATENCY_PEAK, peak, Math.max(1, peak * weight + sample * (1 - weight)))
   }
+}
+
+function queueOf(host: QueueHost, table: PoolTable, row: number, worker: number, queue: QueueDefinition): WaitQueue {
+  const make = (): WaitQueue => new WaitQueue(table, row, worker, queue, host)
+  return host.queueOf === undefined ? make() : host.queueOf(row, make)
 }

@@ -9,10 +9,12 @@ export const QUEUE_PRIORITIES = 4
 /** Whoever waits. */
 export interface WaitTarget {
   /**
-   * It is the waiter's turn and there may be a free place: pick and acquire. True when that worked, and the waiter has left the
-   * queue; false to go on waiting at the same place.
+   * It is the waiter's turn and there may be a free place: pick and acquire. True when that worked; false to go on waiting at the same
+   * place. Whatever may come to wait again must wait for served() with it.
    */
   ready(waiter: Waiter): boolean
+  /** It was ready, and has left the queue: it may go on, and wait again. */
+  served?(waiter: Waiter): void
   /** The time-out has passed, and the waiter has left the queue. */
   expired(waiter: Waiter): void
 }
@@ -40,6 +42,8 @@ export interface QueueHost {
   ring(worker: number): void
   /** Asks for serve() to be called soon, outside of what runs now. May be called again before that happened. */
   schedule(queue: WaitQueue): void
+  /** The queue of a pool's row in this worker, made at most once: requests of a Plan and of the one before wait in the same one. */
+  queueOf?(row: number, make: () => WaitQueue): WaitQueue
 }
 
 /**
@@ -54,12 +58,12 @@ export interface QueueHost {
  * that came about without a release (a server came up, a limit was raised).
  */
 export class WaitQueue {
-  readonly timeoutMs: number
   readonly #words: Int32Array
   readonly #host: QueueHost
   readonly #worker: number
   readonly #workers: number
-  readonly #size: number
+  #size: number
+  #timeoutMs: number
   readonly #poolRow: number
   readonly #firstRow: number
   readonly #rowWords: number
@@ -69,15 +73,21 @@ export class WaitQueue {
   #isServing = false
 
   constructor(table: PoolTable, pool: number, worker: number, definition: QueueDefinition, host: QueueHost) {
-    this.timeoutMs = definition.timeoutMs
     this.#words = table.words
     this.#host = host
     this.#worker = worker
     this.#workers = table.limits.workers
     this.#size = definition.size
+    this.#timeoutMs = definition.timeoutMs
     this.#poolRow = table.poolRow(pool)
     this.#firstRow = table.queueRow(pool, 0)
     this.#rowWords = table.queueRow(pool, 1) - this.#firstRow
+  }
+
+  /** Another Plan says so. */
+  configure(definition: QueueDefinition): void {
+    this.#size = definition.size
+    this.#timeoutMs = definition.timeoutMs
   }
 
   /** Waiting in this worker. */
@@ -132,6 +142,7 @@ export class WaitQueue {
       if (waiter === null || !waiter.target.ready(waiter)) break
       this.#remove(waiter)
       this.#publish()
+      waiter.target.served?.(waiter)
       turn = this.#whoseTurn()
     }
     this.#isServing = false
@@ -143,7 +154,7 @@ export class WaitQueue {
   expire(nowMs: number): void {
     for (let priority = 0; priority < QUEUE_PRIORITIES; priority++) {
       for (let waiter = this.#first[priority]; waiter !== null; waiter = this.#first[priority]) {
-        if (nowMs - waiter.enteredAtMs < this.timeoutMs) break
+        if (nowMs - waiter.enteredAtMs < this.#timeoutMs) break
         this.#remove(waiter)
         waiter.target.expired(waiter)
       }

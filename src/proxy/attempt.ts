@@ -1,5 +1,5 @@
 import { METHOD } from '../http/index.ts'
-import { OUTCOME, type Outcome } from '../pool/index.ts'
+import { ALL_FULL, OUTCOME, type Outcome } from '../pool/index.ts'
 import { answerError } from './answer.ts'
 import { complete } from './complete.ts'
 import { type DownstreamConnection, PHASE } from './downstream.ts'
@@ -13,6 +13,7 @@ import { TERMINATION, TERMINATIONS } from './termination.ts'
 import type { UpstreamConnection } from './upstream/connection.ts'
 import type { PoolState } from './upstream/pool-state.ts'
 import type { UpstreamServer } from './upstream/server.ts'
+import { enterQueue } from './wait.ts'
 
 /** Sends the request to the picked server over an idle connection, or over a new one once it is open. */
 export function attempt(exchange: Exchange): number {
@@ -63,6 +64,7 @@ export function failAttempt(exchange: Exchange, termination: number): void {
 /** Lets go of a running attempt whose result nobody wants any more. */
 export function cancelAttempt(exchange: Exchange): void {
   const upstream = exchange.upstream
+  if (exchange.turn?.isWaiting) exchange.turn.leave()
   releaseServer(exchange, OUTCOME.CANCELLED)
   if (upstream !== null) upstream.discard()
 }
@@ -119,7 +121,12 @@ function reportAttempt(exchange: Exchange, index: number, outcome: Outcome): voi
 }
 
 function retry(exchange: Exchange): boolean {
-  if (!isRetryPaid(exchange) || chooseServer(exchange) < 0) return false
+  if (!isRetryPaid(exchange)) return false
+  const index = chooseServer(exchange)
+  if (index < 0) {
+    const { queue } = (exchange.pool as PoolState).pool
+    return index === ALL_FULL && queue !== null && enterQueue(exchange, queue)
+  }
   attempt(exchange)
   return true
 }

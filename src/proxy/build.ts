@@ -5,10 +5,11 @@ import { contentTypeLine, type LocalAnswer } from './answer.ts'
 import { attempt } from './attempt.ts'
 import type { ErrorPagePlan, HttpListenerPlan, HttpRoutePlan, ListenerPlan, TcpListenerPlan } from './config.ts'
 import { ErrorPages } from './error-pages.ts'
+import type { Step } from './exchange.ts'
 import type { ConnectionSite } from './listener.ts'
 import { literal } from './literal.ts'
 import type { ProxySeries } from './metrics.ts'
-import { pick } from './pick.ts'
+import { deposit, pick, pickInTurn } from './pick.ts'
 import { PlanUse } from './plan-use.ts'
 import { redirect } from './redirect.ts'
 import { REQUEST_DROPPED } from './request-head.ts'
@@ -45,12 +46,11 @@ export function compilePlan(
   serverOf: (pool: PoolPlan, index: number) => UpstreamServer,
 ): CompiledPlan {
   const use = new PlanUse(slots.generation)
-  const pools = plan.pools.map((pool, index) => ({
-    name: pool.name,
-    index,
-    pool: new Pool(definitionOf(pool), slots.pools[index], worker.table, worker.index, worker.queues),
-    servers: pool.servers.map((_, position) => serverOf(pool, position)),
-  }))
+  const pools = plan.pools.map((each, index): PoolState => {
+    const pool = new Pool(definitionOf(each), slots.pools[index], worker.table, worker.index, worker.queues)
+    const servers = each.servers.map((_, position) => serverOf(each, position))
+    return { name: each.name, index, pool, servers, steps: stepsOf(pool), series: series.pools[index] }
+  })
   const byName = new Map(pools.map((pool) => [pool.name, pool]))
   const trusted = new CidrSet(plan.trustedProxies)
   const errorPages = new ErrorPages(plan.errorPages)
@@ -109,7 +109,7 @@ function compileRoute(route: HttpRoutePlan, index: number, pools: ReadonlyMap<st
   return {
     id: route.id,
     index,
-    steps: action.kind === 'pool' ? [pick, attempt] : action.kind === 'redirect' ? [redirect] : [respond],
+    steps: action.kind === 'pool' ? (pools.get(action.pool) as PoolState).steps : action.kind === 'redirect' ? [redirect] : [respond],
     pool: action.kind === 'pool' ? (pools.get(action.pool) ?? null) : null,
     answer: action.kind === 'respond' ? fixedAnswer(action) : null,
     redirect: action.kind === 'redirect' ? new RedirectTemplate(action.to) : null,
@@ -117,9 +117,15 @@ function compileRoute(route: HttpRoutePlan, index: number, pools: ReadonlyMap<st
     rewrite: route.rewrite === undefined ? null : compileRewrite(route.rewrite),
     requestEdit: route.requestHeaders === undefined ? null : compileHeaderEdit(route.requestHeaders, REQUEST_DROPPED),
     responseEdit: route.responseHeaders === undefined ? null : compileHeaderEdit(route.responseHeaders, RESPONSE_DROPPED),
+    queuePriority: route.queuePriority,
     retry: { ...route.retry, onStatus: new Set(route.retry.onStatus) },
     timeouts: route.timeouts,
   }
+}
+
+/** What a request of the pool goes through, without what the pool does not use. */
+function stepsOf(pool: Pool): readonly Step[] {
+  return [...(pool.retryBudget === null ? [] : [deposit]), pool.queue === null ? pick : pickInTurn, attempt]
 }
 
 function fixedAnswer(action: Extract<HttpRoutePlan['action'], { kind: 'respond' }>): LocalAnswer {

@@ -66,6 +66,11 @@ const { connect, response, requestBody, tunnel } = inheritableTimeouts
 const route = options({
   ...routeShape,
   retry: retry.prefault({}).describe('When to try again.'),
+  queue: options({
+    priority: z.int().min(0).max(3).default(1).describe('0 is served first, 3 last.'),
+  })
+    .prefault({})
+    .describe("How its requests wait in the pool's queue."),
   timeouts: options({ connect, response, requestBody, tunnel }).prefault({}).describe('Override those of the pool and the listener.'),
 }).check(exactlyOne('a route', ROUTE_ACTIONS))
 
@@ -158,5 +163,6 @@ function normaliseHttpRoute(
     ...normaliseRoute(id, config as RouteConfig),
     timeouts: { connectMs: time.connect, responseMs: time.response, requestBodyMs: time.requestBody, tunnelMs: time.tunnel },
     retry: normaliseRetry(config.retry),
+    queuePriority: config.queue.priority,
   }
 }

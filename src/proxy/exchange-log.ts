@@ -47,6 +47,8 @@ export class ExchangeLogger implements ExchangeLog, TimerTarget {
     record.durationMs = exchange.worker.engine.now() - exchange.startMs
     record.firstByteMs = exchange.firstByteMs === 0 ? -1 : exchange.firstByteMs - exchange.startMs
     record.attempts = exchange.attempts
+    record.queueMs = exchange.queuePosition === -1 ? -1 : exchange.queueMs
+    record.queuePosition = exchange.queuePosition
     record.listener = (exchange.site as ListenerSite).name
     record.route = exchange.route?.id ?? ''
     record.pool = exchange.pool?.name ?? ''

@@ -15,6 +15,7 @@ import { endTunnel, tunnelDown, tunnelUp } from './tunnel.ts'
 import type { UpstreamConnection } from './upstream/connection.ts'
 import type { PoolState } from './upstream/pool-state.ts'
 import type { UpstreamServer } from './upstream/server.ts'
+import type { Turn } from './wait.ts'
 import type { ProxyWorker } from './worker.ts'
 
 /** What a step says: GO_ON with the next one, or DONE: it answered, or handed over to an attempt that goes on by events. */
@@ -56,6 +57,12 @@ export class Exchange {
   /** Of the last attempt, in the pool's order; -1 before the first. */
   serverIndex = -1
   upstream: UpstreamConnection | null = null
+
+  /** Its place in the pool's queue; null until it has to wait for the first time. */
+  turn: Turn | null = null
+  /** How many waited before it when it came to the queue; -1 where it did not wait. */
+  queuePosition = -1
+  queueMs = 0
 
   headBlock = -1
   isRequestComplete = false
@@ -136,6 +143,7 @@ export class Exchange {
   }
 
   bodyTimedOut(): void {
+    if (this.turn?.isWaiting) return
     this.failRequest(TERMINATION.REQUEST_BODY_TIMEOUT)
   }
 
@@ -177,6 +185,8 @@ export class Exchange {
     this.server = null
     this.serverIndex = -1
     this.upstream = null
+    this.queuePosition = -1
+    this.queueMs = 0
     this.isRequestComplete = false
     this.isHeadSent = false
     this.isResponseStarted = false

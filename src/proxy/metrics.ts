@@ -2,10 +2,12 @@ import { type MetricDefinition, observeDuration, type SeriesAllocator } from '..
 import type { ProxyCounters } from './counters.ts'
 import type { Exchange } from './exchange.ts'
 import type { ConnectionSite } from './listener.ts'
+import { allocatePoolSeries, countQueued, POOL_METRICS, type PoolSeries } from './pool-metrics.ts'
 import type { ListenerSite } from './site.ts'
 import { allocateStreamSeries, countStream, STREAM_METRICS, type StreamSeries } from './stream/metrics.ts'
 import type { Stream } from './stream/stream.ts'
 import { TERMINATIONS } from './termination.ts'
+import type { PoolState } from './upstream/pool-state.ts'
 
 const STATUS_CLASSES = ['none', '1xx', '2xx', '3xx', '4xx', '5xx'] as const
 
@@ -40,6 +42,7 @@ export const PROXY_METRICS = {
     labels: ['listener'],
   },
   retries: { name: 'evener_http_retries_total', type: 'counter', help: 'Attempts after the first.', labels: ['listener'] },
+  ...POOL_METRICS,
   tcpEnds: STREAM_METRICS.ends,
   tcpDuration: STREAM_METRICS.duration,
   tcpBytesIn: STREAM_METRICS.bytesIn,
@@ -73,6 +76,8 @@ export interface ListenerSeries {
 export interface ProxySeries {
   readonly http: Readonly<Record<string, ListenerSeries>>
   readonly tcp: Readonly<Record<string, StreamSeries>>
+  /** In the Plan's order. */
+  readonly pools: readonly PoolSeries[]
   readonly logDropped: number
 }
 
@@ -80,6 +85,7 @@ export interface ProxySeries {
 export function allocateSeries(
   allocator: SeriesAllocator,
   listeners: readonly { readonly name: string; readonly kind: 'http' | 'tcp' }[],
+  pools: readonly { readonly name: string }[],
 ): ProxySeries {
   const common = (name: string) => ({
     connections: allocator.cell(PROXY_METRICS.connections, [name]),
@@ -90,6 +96,7 @@ export function allocateSeries(
   return {
     http: of('http', (name) => allocateHttpSeries(allocator, name, common(name))),
     tcp: of('tcp', (name) => allocateStreamSeries(allocator, name, common(name))),
+    pools: pools.map(({ name }) => allocatePoolSeries(allocator, name)),
     logDropped: allocator.cell(PROXY_METRICS.logDropped, []),
   }
 }
@@ -139,6 +146,7 @@ export class RowCounters implements ProxyCounters {
     row[series.bytesOut] += exchange.responseBytes
     row[series.attempts] += exchange.attempts
     if (exchange.attempts > 1) row[series.retries] += exchange.attempts - 1
+    if (exchange.queuePosition >= 0) countQueued(row, (exchange.pool as PoolState).series, exchange)
   }
 
   streamed(stream: Stream): void {

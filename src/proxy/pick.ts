@@ -1,8 +1,9 @@
-import { ALL_FULL, BREAKER_OPEN } from '../pool/index.ts'
+import { ALL_FULL, BREAKER_OPEN, type PickResult, type RetryBudget, type WaitQueue } from '../pool/index.ts'
 import { answerError } from './answer.ts'
 import { DONE, type Exchange, GO_ON } from './exchange.ts'
 import { TERMINATION, TERMINATIONS } from './termination.ts'
 import type { PoolState } from './upstream/pool-state.ts'
+import { wait } from './wait.ts'
 
 /** Other workers may take the last place on a server between pick and acquire; after so many times the pool counts as full. */
 const MAX_RACES = 8
@@ -10,10 +11,27 @@ const MAX_RACES = 8
 /** Lets the pool's algorithm choose a server and counts the request as active on it. */
 export function pick(exchange: Exchange): number {
   exchange.pick.begin(exchange.worker.engine.wallClock())
-  const { retryBudget } = (exchange.pool as PoolState).pool
-  if (retryBudget !== null) retryBudget.deposit()
+  const result = chooseServer(exchange)
+  return result >= 0 ? GO_ON : refuse(exchange, result)
+}
+
+/** The same for a pool with a queue: waits where all servers are full, and behind those that wait already. */
+export function pickInTurn(exchange: Exchange): number {
+  exchange.pick.begin(exchange.worker.engine.wallClock())
+  const queue = (exchange.pool as PoolState).pool.queue as WaitQueue
+  if (queue.isWaiting) return wait(exchange, queue)
   const result = chooseServer(exchange)
   if (result >= 0) return GO_ON
+  return result === ALL_FULL ? wait(exchange, queue) : refuse(exchange, result)
+}
+
+/** What each request of a client adds to the pool's retry budget. */
+export function deposit(exchange: Exchange): number {
+  ;((exchange.pool as PoolState).pool.retryBudget as RetryBudget).deposit()
+  return GO_ON
+}
+
+function refuse(exchange: Exchange, result: PickResult): number {
   const termination =
     result === ALL_FULL ? TERMINATION.SERVERS_FULL : result === BREAKER_OPEN ? TERMINATION.BREAKER_OPEN : TERMINATION.NO_SERVER
   answerError(exchange, termination, TERMINATIONS[termination].status)

@@ -53,6 +53,8 @@ export interface HttpRoutePlan extends RoutePlan {
   /** Folded: the route's own, else the pool's, else the listener's, else the top level's. */
   readonly timeouts: ExchangeTimeoutsPlan
   readonly retry: RetryPlan
+  /** In the queue of its pool; 0 is first. */
+  readonly queuePriority: number
 }
 
 export interface ExchangeTimeoutsPlan {

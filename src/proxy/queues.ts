@@ -12,6 +12,7 @@ export class Queues implements QueueHost, TimerTarget {
   readonly #engine: Engine
   readonly #line: WakeLine
   readonly #timer: Timer
+  readonly #byRow = new Map<number, WaitQueue>()
   readonly #waiting = new Set<WaitQueue>()
   readonly #serve = (): void => this.serve()
   #isScheduled = false
@@ -32,6 +33,12 @@ export class Queues implements QueueHost, TimerTarget {
     if (this.#isScheduled) return
     this.#isScheduled = true
     this.#engine.defer(this.#serve)
+  }
+
+  queueOf(row: number, make: () => WaitQueue): WaitQueue {
+    const queue = this.#byRow.get(row) ?? make()
+    this.#byRow.set(row, queue)
+    return queue
   }
 
   /** Gives free places to those whose turn it is, in every queue. */

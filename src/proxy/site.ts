@@ -48,6 +48,8 @@ export interface RouteState {
   readonly rewrite: Rewrite | null
   readonly requestEdit: HeaderEdit | null
   readonly responseEdit: HeaderEdit | null
+  /** In the queue of its pool; 0 is first. */
+  readonly queuePriority: number
   readonly retry: RetryPolicy
   readonly timeouts: ExchangeTimeoutsPlan
 }

@@ -70,7 +70,10 @@ export class Sites {
     for (const pool of plan.pools) {
       for (const index of pool.servers.keys()) servers.get(serverKey(pool, index))?.update(optionsOf(pool, index))
     }
-    for (const state of compiled.pools) for (const [index, server] of state.servers.entries()) server.attach(state.pool, index)
+    for (const state of compiled.pools) {
+      state.pool.begin()
+      for (const [index, server] of state.servers.entries()) server.attach(state.pool, index)
+    }
     this.#worker.planUses.begin(compiled.use)
     this.#commitListeners(compiled.sites, plan, sockets)
     for (const [key, socket] of this.#sockets) if (sockets.get(key) !== socket) socket.listener.close()

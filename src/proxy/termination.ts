@@ -24,6 +24,8 @@ export const TERMINATION = {
   SHUTDOWN: 18,
   METHOD_REFUSED: 19,
   BREAKER_OPEN: 20,
+  QUEUE_FULL: 21,
+  QUEUE_TIMEOUT: 22,
 } as const
 
 export interface TerminationInfo {
@@ -60,5 +62,12 @@ export const TERMINATIONS: readonly TerminationInfo[] = [
     side: 'upstream',
     status: 503,
     sentence: 'Too many requests to the servers failed: they are left alone for a while.',
+  },
+  { name: 'queue-full', side: 'upstream', status: 503, sentence: 'Too many requests wait already.' },
+  {
+    name: 'queue-timeout',
+    side: 'upstream',
+    status: 503,
+    sentence: 'No server had time for the request within the time that it may wait.',
   },
 ]

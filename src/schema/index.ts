@@ -12,7 +12,7 @@ export { type DurationText, duration, durationBetween, durationOrNone, formatDur
 export { fieldName, fieldValue, isToken, method } from './field.ts'
 export { name } from './name.ts'
 export { editDistance, nearest } from './nearest.ts'
-export { always, exactlyOne, given, inherited, oneOrMore, options } from './option.ts'
+export { always, exactlyOne, given, inherited, oneOrMore, options, type Report } from './option.ts'
 export { checkRegex, countGroups, isSlowRegex, regex } from './pattern.ts'
 export { type Backtracking, judgeBacktracking } from './regex/backtracking.ts'
 export { formatSize, type SizeText, size, sizeBetween, sizeOrNone } from './size.ts'

@@ -40,7 +40,7 @@ export function exactlyOne(what: string, keys: readonly string[]) {
   })
 }
 
-type Report = (complaint: Parameters<typeof complain>[1], path?: Path) => void
+export type Report = (complaint: Parameters<typeof complain>[1], path?: Path) => void
 
 /** A check over the whole of an object that runs even where members are wrong; those are whatever was written. */
 export function always(check: (value: Record<string, unknown>, report: Report) => void) {

@@ -108,6 +108,13 @@ export class LineWriter {
       case VARIABLE.firstByte:
         this.#milliseconds(record.firstByteMs)
         break
+      case VARIABLE.queueTime:
+        this.#milliseconds(record.queueMs)
+        break
+      case VARIABLE.queuePosition:
+        if (record.queuePosition < 0) this.#absent()
+        else this.#number(record.queuePosition)
+        break
       case VARIABLE.listener:
         this.#name(record.listener)
         break

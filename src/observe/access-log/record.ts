@@ -31,6 +31,9 @@ export class LogRecord {
   /** To the first byte of the server's response; -1 where there was none. */
   firstByteMs = -1
   attempts = 0
+  /** Waited for a place in the pool, and behind how many; -1 where it did not wait. */
+  queueMs = -1
+  queuePosition = -1
   /** Names out of the Plan; empty where the exchange did not get so far. */
   listener = ''
   route = ''
@@ -54,6 +57,8 @@ export const ACCESS_LOG_VARIABLES = {
     'milliseconds, with three decimals, from the end of the request head to the end of the response; for TCP of the whole connection',
   firstByte: "milliseconds to the first byte of the server's response (for TCP: of the server), or -",
   attempts: 'servers tried',
+  queueTime: 'milliseconds that it waited for a place in the pool, or -',
+  queuePosition: 'requests that waited already when it came to the queue, or -',
   listener: 'name of the listener',
   route: 'id of the route, or -',
   pool: 'name of the pool, or -',

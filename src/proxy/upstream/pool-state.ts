@@ -1,4 +1,6 @@
 import type { Pool } from '../../pool/index.ts'
+import type { Step } from '../exchange.ts'
+import type { PoolSeries } from '../pool-metrics.ts'
 import type { UpstreamServer } from './server.ts'
 
 /** A pool of one Plan in this worker: the algorithm's view, and the connections to each server in the same order. */
@@ -7,4 +9,7 @@ export interface PoolState {
   readonly index: number
   readonly pool: Pool
   readonly servers: readonly UpstreamServer[]
+  /** What its requests go through. */
+  readonly steps: readonly Step[]
+  readonly series: PoolSeries
 }

@@ -1,0 +1,72 @@
+import { Waiter, type WaitQueue, type WaitTarget } from '../pool/index.ts'
+import { answerError } from './answer.ts'
+import { attempt } from './attempt.ts'
+import { DONE, type Exchange } from './exchange.ts'
+import { chooseServer } from './pick.ts'
+import type { RouteState } from './site.ts'
+import { TERMINATION, TERMINATIONS } from './termination.ts'
+
+/**
+ * An exchange that waits until the pool has a place for it. Made when its exchange waits for the first time, and used again. While it
+ * waits nothing is read from the client beyond what the stash takes, and no deadline of the request's body runs.
+ */
+export class Turn implements WaitTarget {
+  readonly #exchange: Exchange
+  readonly #waiter = new Waiter(this)
+
+  constructor(exchange: Exchange) {
+    this.#exchange = exchange
+  }
+
+  get isWaiting(): boolean {
+    return this.#waiter.queue !== null
+  }
+
+  /** False when the queue is full. */
+  enter(queue: WaitQueue): boolean {
+    const exchange = this.#exchange
+    const nowMs = exchange.worker.engine.wallClock()
+    if (!queue.enter(this.#waiter, (exchange.route as RouteState).queuePriority, nowMs)) return false
+    exchange.queuePosition = this.#waiter.ahead
+    exchange.downstream?.disarm()
+    return true
+  }
+
+  leave(): void {
+    this.#count()
+    this.#waiter.queue?.leave(this.#waiter)
+  }
+
+  ready(): boolean {
+    const exchange = this.#exchange
+    exchange.pick.nowMs = exchange.worker.engine.wallClock()
+    return chooseServer(exchange) >= 0
+  }
+
+  served(): void {
+    const exchange = this.#exchange
+    this.#count()
+    if (!exchange.isRequestComplete) exchange.downstream?.armBody()
+    attempt(exchange)
+  }
+
+  expired(): void {
+    this.#count()
+    answerError(this.#exchange, TERMINATION.QUEUE_TIMEOUT, TERMINATIONS[TERMINATION.QUEUE_TIMEOUT].status)
+  }
+
+  #count(): void {
+    this.#exchange.queueMs += this.#exchange.worker.engine.wallClock() - this.#waiter.enteredAtMs
+  }
+}
+
+/** Parks the exchange; answers it where the queue is full. */
+export function wait(exchange: Exchange, queue: WaitQueue): number {
+  if (!enterQueue(exchange, queue)) answerError(exchange, TERMINATION.QUEUE_FULL, TERMINATIONS[TERMINATION.QUEUE_FULL].status)
+  return DONE
+}
+
+export function enterQueue(exchange: Exchange, queue: WaitQueue): boolean {
+  exchange.turn ??= new Turn(exchange)
+  return exchange.turn.enter(queue)
+}
