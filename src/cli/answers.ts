@@ -26,6 +26,7 @@ export interface PoolAnswer {
   readonly breaker: string | null
   readonly panic: boolean
   readonly sessions: number | null
+  readonly discovery: readonly { readonly source: string; readonly servers: number; readonly failure: string | null }[]
   readonly servers: readonly ServerAnswer[]
 }
 

@@ -30,7 +30,7 @@ function formatStatus(status: StatusAnswer): string {
       ]),
     ]),
   ]
-  for (const pool of status.pools) lines.push('', poolLine(pool), formatPool(pool))
+  for (const pool of status.pools) lines.push('', poolLine(pool), ...pool.discovery.map(sourceLine), formatPool(pool))
   return lines.join('\n')
 }
 
@@ -42,6 +42,10 @@ export function formatMs(value: number | undefined): string {
 function poolLine(pool: PoolAnswer): string {
   const state = describePoolState(pool)
   return `pool ${pool.name} (${pool.algorithm})${state === '' ? '' : `: ${state}`}`
+}
+
+function sourceLine({ source, servers, failure }: PoolAnswer['discovery'][number]): string {
+  return `  ${source}: ${servers} servers${failure === null ? '' : `, of the last answer: ${failure}`}`
 }
 
 function formatPool(pool: PoolAnswer): string {

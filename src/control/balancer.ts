@@ -2,10 +2,11 @@ import { availableParallelism } from 'node:os'
 import type { Diagnostic, Plan } from '../config/index.ts'
 import { formatAddress } from '../core/index.ts'
 import { createEventLog, type EventLog } from '../observe/index.ts'
-import { ADMIN_NAMES, type Admin, PoolTable, type ServerPlan, type Session, Upkeep } from '../pool/index.ts'
+import { ADMIN_NAMES, type Admin, Discovery, type DiscoveryEvent, PoolTable, type ServerPlan, type Session, Upkeep } from '../pool/index.ts'
 import { type AdminTarget, adminApi, type PoolChangeResult, type ReloadResult } from './admin/api.ts'
 import { AdminServer } from './admin/server.ts'
 import { checkConnect } from './check-connect.ts'
+import { discoveryAccess } from './discovery/access.ts'
 import { type Generation, Generations } from './generations.ts'
 import { Membership } from './membership.ts'
 import { Observation } from './observation.ts'
@@ -14,6 +15,9 @@ import { demandFree } from './ports.ts'
 import type { KnownPool, RuntimeChanges, ServerChange } from './runtime-changes.ts'
 import { describePools, type PoolStatus } from './status.ts'
 import { WorkerGroup } from './worker-group.ts'
+
+/** A start or a reload waits so long for the first answers; with what comes later the pools fill up then. */
+const DISCOVERY_LIMIT_MS = 5000
 
 /** What loading the configuration gave: a Plan, or the errors that prevent one. */
 export interface LoadedConfiguration {
@@ -52,6 +56,7 @@ export class Balancer implements AdminTarget {
   readonly #upkeep: Upkeep
   readonly #generations: Generations
   readonly #membership: Membership
+  readonly #discovery: Discovery
   readonly #observation: Observation
   readonly #startedAtMs = Date.now()
   readonly #end = Promise.withResolvers<number>()
@@ -61,12 +66,16 @@ export class Balancer implements AdminTarget {
   #loadedAtMs = 0
   #changing: Promise<unknown> = Promise.resolve()
   #isShuttingDown = false
+  /** A change by discovery waits for its turn. */
+  #isDiscovering = false
 
   private constructor(options: BalancerOptions, plan: Plan, workers: number) {
     this.#options = options
     this.#log = options.log ?? createEventLog(process.stderr)
     this.#table = PoolTable.create({ workers })
-    this.#membership = new Membership(this.#log)
+    this.#discovery = new Discovery({ access: discoveryAccess() })
+    this.#discovery.subscribe((event) => this.#discovered(event))
+    this.#membership = new Membership(this.#discovery, this.#log)
     this.#observation = new Observation(plan, workers, this.#log)
     this.#upkeep = new Upkeep(this.#table, { connect: checkConnect })
     this.#upkeep.subscribe((event) => logPoolEvent(this.#log, event))
@@ -161,7 +170,7 @@ export class Balancer implements AdminTarget {
 
   pools(): PoolStatus[] {
     const current = this.#inForce
-    return describePools(current, this.#table, this.#upkeep, this.#membership)
+    return describePools(current, { table: this.#table, upkeep: this.#upkeep, membership: this.#membership, discovery: this.#discovery })
   }
 
   metrics(): string {
@@ -235,7 +244,7 @@ export class Balancer implements AdminTarget {
     }
     await this.#workers.start(workers)
     this.#membership.open(plan.stateFile)
-    await this.#apply(plan)
+    await this.#inTurn(() => this.#apply(plan))
     const log = this.#log
     log.info(`${this.#workers.engineReason}, ${workers} worker${workers === 1 ? '' : 's'}`)
     const { addresses } = this.#inForce
@@ -270,10 +279,37 @@ export class Balancer implements AdminTarget {
   }
 
   async #apply(plan: Plan): Promise<void> {
-    await this.#generations.apply(plan, this.#membership.effective(plan, this.#membership.settled(plan)))
+    this.#discovery.apply(plan.pools)
+    try {
+      await this.#discovery.settled(DISCOVERY_LIMIT_MS)
+      await this.#generations.apply(plan, this.#membership.effective(plan, this.#membership.settled(plan)))
+    } catch (error) {
+      this.#discovery.apply(this.#generations.current?.configured.pools ?? [])
+      throw error
+    }
     this.#membership.keep(this.#membership.settled(plan))
     this.#generation++
     this.#loadedAtMs = Date.now()
+  }
+
+  /** What was found comes into force together with whatever is found until its turn comes. */
+  #discovered({ kind, pool, source, reason }: DiscoveryEvent): void {
+    const sentence = `pool ${pool}: ${source}: ${reason}`
+    if (kind === 'failed' || kind === 'cut') this.#log.warn(sentence)
+    else this.#log.info(sentence)
+    if (kind !== 'changed' || this.#isDiscovering) return
+    this.#isDiscovering = true
+    void this.#inTurn(async () => {
+      this.#isDiscovering = false
+      if (this.#isShuttingDown || this.#generations.current === null) return
+      const { configured, plan } = this.#inForce
+      const next = this.#membership.effective(configured)
+      // The first answers are in the plan already that waited for them.
+      if (JSON.stringify(next.pools) === JSON.stringify(plan.pools)) return
+      await this.#generations.apply(configured, next).catch((error: Error) => {
+        this.#log.error(`what was discovered is not in force: ${error.message}`)
+      })
+    })
   }
 
   /** Before the first plan is in force nobody asks for it. */
@@ -308,6 +344,7 @@ export class Balancer implements AdminTarget {
 
   async #close(): Promise<void> {
     this.#isShuttingDown = true
+    this.#discovery.close()
     this.#upkeep.close()
     await this.#admin?.close()
     await this.#workers.close()

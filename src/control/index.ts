@@ -6,4 +6,4 @@
 
 export { Balancer, type BalancerOptions, ConfigurationError, type LoadedConfiguration } from './balancer.ts'
 export { type Explanation, explainRequest } from './explain.ts'
-export { POOL_METRICS, SERVER_METRICS } from './pool-metrics.ts'
+export { DISCOVERY_METRICS, POOL_METRICS, SERVER_METRICS } from './pool-metrics.ts'

@@ -1,19 +1,21 @@
 import type { Plan } from '../config/index.ts'
 import type { EventLog } from '../observe/index.ts'
-import type { PoolPlan, ServerPlan } from '../pool/index.ts'
+import type { Discovery, PoolPlan, ServerPlan } from '../pool/index.ts'
 import { type KnownPool, RuntimeChanges } from './runtime-changes.ts'
 import { StateFile } from './state-file.ts'
 
 /**
- * Which servers a pool has: those of the configuration, with what the admin API has changed. It decides nothing: what is to be is asked
+ * Which servers a pool has: those of the configuration, those that were discovered, with what the admin API has changed. It decides nothing: what is to be is asked
  * for with effective(), and kept with keep() once it is in force.
  */
 export class Membership {
+  readonly #discovery: Discovery
   readonly #log: EventLog
   #file: StateFile | null = null
   changes = new RuntimeChanges()
 
-  constructor(log: EventLog) {
+  constructor(discovery: Discovery, log: EventLog) {
+    this.#discovery = discovery
     this.#log = log
   }
 
@@ -35,8 +37,12 @@ export class Membership {
     this.#log.error(`state file ${path} is ignored, and so are the changes of servers in it: ${stored.reason}${where}`)
   }
 
-  knownPool({ name, servers }: PoolPlan): KnownPool {
-    return { name, servers, isDiscovered: false }
+  /** A server of the configuration stands before a discovered one of the same name. */
+  knownPool({ name, servers, discover }: PoolPlan): KnownPool {
+    if (discover === undefined) return { name, servers, isDiscovered: false }
+    const names = new Set(servers.map((server) => server.name))
+    const discovered = [...this.#discovery.serversOf(name).values()].map(({ server }) => server)
+    return { name, servers: [...servers, ...discovered.filter((server) => !names.has(server.name))], isDiscovered: true }
   }
 
   /** A plan with the servers that its pools have by `changes`. */
@@ -56,9 +62,10 @@ export class Membership {
     if (!isSame) this.#attempt(() => this.#file?.write(changes))
   }
 
-  /** "configuration" or "admin API". */
+  /** "configuration", "admin API" or the name of the discovery; `pool` is as configured. */
   sourceOf(pool: PoolPlan, server: ServerPlan): string {
-    return this.changes.isAdded(pool.name, server.name) ? 'admin API' : 'configuration'
+    if (pool.servers.some(({ name }) => name === server.name)) return 'configuration'
+    return this.#discovery.serversOf(pool.name).get(server.name)?.source ?? 'admin API'
   }
 
   #attempt<T>(act: () => T): T | undefined {

@@ -12,7 +12,7 @@ import {
   SeriesAllocator,
 } from '../observe/index.ts'
 import { allocateSeries, PROXY_METRICS, type ProxySeries } from '../proxy/index.ts'
-import { POOL_METRICS, SERVER_METRICS } from './pool-metrics.ts'
+import { DISCOVERY_METRICS, POOL_METRICS, SERVER_METRICS } from './pool-metrics.ts'
 import type { PoolStatus } from './status.ts'
 
 export interface ListenerCounts {
@@ -104,6 +104,12 @@ export class Observation {
       page.family(
         definition,
         pools.flatMap((pool) => pool.servers.map((server) => ({ values: [pool.name, server.name], value: definition.read(server) }))),
+      )
+    }
+    for (const definition of DISCOVERY_METRICS) {
+      page.family(
+        definition,
+        pools.flatMap((pool) => pool.discovery.map((source) => ({ values: [pool.name, source.source], value: definition.read(source) }))),
       )
     }
     page.family(OBSERVE_METRICS.overflowed, [{ values: [], value: this.#allocator.overflowed }])

@@ -1,5 +1,5 @@
 import type { MetricDefinition } from '../observe/index.ts'
-import type { PoolStatus, ServerStatus } from './status.ts'
+import type { DiscoveryStatus, PoolStatus, ServerStatus } from './status.ts'
 
 const POOL_LABELS = ['pool'] as const
 const SERVER_LABELS = ['pool', 'server'] as const
@@ -128,5 +128,25 @@ export const SERVER_METRICS: readonly (MetricDefinition & { read(server: ServerS
     help: "Entries of the pool's session table that belong to the server.",
     labels: SERVER_LABELS,
     read: (server) => server.sessions,
+  },
+]
+
+const DISCOVERY_LABELS = ['pool', 'source'] as const
+
+/** What is known of the sources of discovered servers. */
+export const DISCOVERY_METRICS: readonly (MetricDefinition & { read(source: DiscoveryStatus): number })[] = [
+  {
+    name: 'evener_discovery_servers',
+    type: 'gauge',
+    help: "Servers in the source's last answer.",
+    labels: DISCOVERY_LABELS,
+    read: (source) => source.servers,
+  },
+  {
+    name: 'evener_discovery_failing',
+    type: 'gauge',
+    help: '1 while the source does not answer usefully and its last answer is kept.',
+    labels: DISCOVERY_LABELS,
+    read: (source) => (source.failure === null ? 0 : 1),
   },
 ]

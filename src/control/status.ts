@@ -3,6 +3,7 @@ import {
   ADMIN_NAMES,
   type AdminName,
   type BreakerName,
+  type Discovery,
   definitionOf,
   HEALTH_NAMES,
   type HealthName,
@@ -10,6 +11,7 @@ import {
   type PoolPlan,
   type PoolTable,
   type ServerPlan,
+  type SourceStatus,
   type Upkeep,
 } from '../pool/index.ts'
 import type { Generation } from './generations.ts'
@@ -63,18 +65,41 @@ export interface PoolStatus {
   readonly panic: boolean
   /** Entries of the session table; null where there is none. */
   readonly sessions: number | null
+  /** Where its servers are found, beside the configuration. */
+  readonly discovery: readonly DiscoveryStatus[]
   readonly servers: readonly ServerStatus[]
 }
 
+export interface DiscoveryStatus {
+  readonly source: string
+  /** Those of its last answer. */
+  readonly servers: number
+  /** Why the last question failed; null when it did not. */
+  readonly failure: string | null
+  /** ISO time of the last answer; null before the first. */
+  readonly answeredAt: string | null
+}
+
+export interface StatusParts {
+  readonly table: PoolTable
+  readonly upkeep: Upkeep
+  readonly membership: Membership
+  readonly discovery: Discovery
+}
+
 /** What the pool table says of the plan's pools at this moment. */
-export function describePools({ plan, slots }: Generation, table: PoolTable, upkeep: Upkeep, membership: Membership): PoolStatus[] {
+export function describePools(
+  { configured, plan, slots }: Generation,
+  { table, upkeep, membership, discovery }: StatusParts,
+): PoolStatus[] {
   return plan.pools.map((pool, index) => {
     const { row, slots: servers } = slots.pools[index]
-    return describePool(pool, definitionOf(pool), table, row, (server, place) => ({
+    const status = describePool(pool, definitionOf(pool), table, row, (server, place) => ({
       ...describeServer(server, servers[place], table),
-      source: membership.sourceOf(pool, server),
+      source: membership.sourceOf(configured.pools[index], server),
       check: checkOf(upkeep, pool.name, server.name),
     }))
+    return { ...status, discovery: discovery.statusOf(pool.name).map(describeSource) }
   })
 }
 
@@ -84,7 +109,7 @@ function describePool(
   table: PoolTable,
   row: number,
   describe: (server: ServerPlan, place: number) => ServerStatus,
-): PoolStatus {
+): Omit<PoolStatus, 'discovery'> {
   const servers = pool.servers.map(describe)
   const state = table.poolState(row)
   return {
@@ -125,6 +150,10 @@ function describeServer(server: ServerPlan, slot: number, table: PoolTable): Omi
     latencyMs: Math.round(table.latencyMs(slot) * 1000) / 1000,
     changedAt: changedAt === 0 ? null : new Date(changedAt).toISOString(),
   }
+}
+
+function describeSource({ answeredAtMs, ...source }: SourceStatus): DiscoveryStatus {
+  return { ...source, answeredAt: answeredAtMs === 0 ? null : new Date(answeredAtMs).toISOString() }
 }
 
 function checkOf(upkeep: Upkeep, pool: string, server: string): CheckStatus | null {

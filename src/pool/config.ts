@@ -2,6 +2,7 @@ import { z } from 'zod'
 import { always, duration, given, options, type Report } from '../schema/index.ts'
 import { algorithm, normaliseAlgorithm } from './algorithm/option.ts'
 import { check, normaliseCheck } from './check/option/check.ts'
+import { discover, normaliseDiscover } from './discovery/option.ts'
 import type { LimitsPlan, PoolPlan } from './plan.ts'
 import { breaker, normaliseBreaker, normaliseOutliers, normaliseRetryBudget, outliers, retryBudget } from './resilience-option.ts'
 import { normaliseServer, server } from './server-option.ts'
@@ -14,7 +15,8 @@ const count = z.int().min(1).max(1_000_000)
 /** One entry of `pools`. */
 export const pool = options({
   algorithm: algorithm.default('round-robin').describe('How a server is chosen: a name, or a map of the name and options.'),
-  servers: z.array(server).min(1, 'a pool has at least one server').describe('The servers.'),
+  servers: z.array(server).default([]).describe('The servers; there may be none where "discover" finds some.'),
+  discover: discover.optional().describe('Where more servers are found while Evener runs.'),
   check: check.optional().describe('Active health check; without one every server counts as up.'),
   keepAlive: options({
     idle: z
@@ -69,7 +71,12 @@ export const pool = options({
   retryBudget: retryBudget
     .optional()
     .describe('Limits retries to a share of the requests; without it only `retry.attempts` of the route does.'),
-}).check(always(demandLimitForQueue))
+}).check(always(demandServers), always(demandLimitForQueue))
+
+function demandServers({ servers, discover }: Record<string, unknown>, report: Report): void {
+  if (discover !== undefined || (Array.isArray(servers) ? servers.length > 0 : servers !== undefined)) return
+  report({ code: 'CONFIG_MISSING', message: 'a pool needs "servers" or "discover"' }, servers === undefined ? [] : ['servers'])
+}
 
 /** A queue in which nobody would ever wait is a mistake. */
 function demandLimitForQueue({ limits, servers }: Record<string, unknown>, report: Report): void {
@@ -97,6 +104,7 @@ export function normalisePool(
     name: poolName,
     algorithm: normaliseAlgorithm(config.algorithm),
     servers: config.servers.map(normaliseServer),
+    discover: config.discover && normaliseDiscover(config.discover),
     check: config.check && normaliseCheck(config.check),
     keepAlive: { maxIdle: config.keepAlive.idle, idleTimeoutMs: config.keepAlive.timeout },
     timeouts: { connectMs: connect, responseMs: response },

@@ -36,6 +36,7 @@ export {
   type ServerDefinition,
   type TablePersistence,
 } from './definition.ts'
+export * from './discovery/index.ts'
 export { hashBytes, hashText } from './hash.ts'
 export { type HashKey, hashKeyBytes, parseKeyName } from './hash-key.ts'
 export type { TableLimits } from './layout.ts'

@@ -1,13 +1,16 @@
 import type { SocketAddress } from '../core/index.ts'
 import type { CheckPlan } from './check/plan.ts'
 import type { BreakerDefinition, OutlierDefinition, PersistenceDefinition, QueueDefinition, RetryBudgetDefinition } from './definition.ts'
+import type { DiscoveryPlan } from './discovery/plan.ts'
 
 /** A pool, normalised. Two plans' pools are the same pool if their names are. */
 export interface PoolPlan {
   readonly name: string
   readonly algorithm: AlgorithmPlan
-  /** At least one; in the order of the configuration; names are unique in the pool. */
+  /** In the order of the configuration; names are unique in the pool. */
   readonly servers: readonly ServerPlan[]
+  /** Where more servers come from; never absent where `servers` is empty. */
+  readonly discover: readonly DiscoveryPlan[] | undefined
   readonly check: CheckPlan | undefined
   readonly keepAlive: KeepAlivePlan
   readonly timeouts: PoolTimeoutsPlan
