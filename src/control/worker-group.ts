@@ -1,4 +1,5 @@
 import { EventEmitter } from 'node:events'
+import { setFlagsFromString } from 'node:v8'
 import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads'
 import { type ErrorCode, EvenerError } from '../core/index.ts'
 import type { FromWorker, ToWorker, WorkerSetup } from './messages.ts'
@@ -101,6 +102,8 @@ export class WorkerGroup extends EventEmitter<WorkerGroupEvents> {
   }
 
   async #spawn(member: Member): Promise<void> {
+    // There is a worker for each core: the collector's helper threads would wait for a core, and the worker for them, for 20 ms at times.
+    setFlagsFromString('--no-parallel-scavenge')
     const { port1, port2 } = new MessageChannel()
     const setup: WorkerSetup = { ...this.#setup, index: member.index, accessLog: port2 }
     const started = Promise.withResolvers<FromWorker>()

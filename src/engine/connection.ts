@@ -57,7 +57,7 @@ export interface Connection {
   commit(length: number): void
   /**
    * Queues engine.memory[start, end), which must lie in one block. Short slices are copied, long ones are sent from where they
-   * are under a hold. Order is that of the calls. Everything queued during one turn goes out in one system call.
+   * are under a hold. Order is that of the calls. What is queued for one connection during a turn goes out together.
    */
   send(start: number, end: number): void
   /** FIN once the queue is flushed. Receiving goes on. */

@@ -19,6 +19,8 @@ import {
 
 /** Takes completions. Must not throw. */
 export interface CompletionSink {
+  /** Many completions have been handed over and more wait: what they led to may be submitted. */
+  interlude(): void
   complete(kind: number, slot: number, generation: number, result: number, flags: number): void
 }
 
@@ -32,6 +34,8 @@ export interface RingOptions {
 
 const SQE_WORDS_SHIFT = 4
 const CQE_WORDS_SHIFT = 2
+/** Completions handed over in a row: with hundreds at once the first must not wait for the last to have its answer sent. */
+export const INTERLUDE = 32
 /** Beside each SQE, in memory that the kernel reads when it is submitted: a struct sockaddr, or a msghdr and its iovecs. */
 const ASIDE_BYTES = 512
 const MSGHDR_BYTES = 64
@@ -152,13 +156,14 @@ export class Ring {
     }
   }
 
-  /** Hands all completions to the sink, also those that come in meanwhile. Returns how many there were. */
+  /** Hands the completions that there are to the sink and returns how many; those that come in meanwhile wait for the next turn. */
   drain(sink: CompletionSink): number {
     const indices = this.#indices
     const headAt = this.#cqHeadAt
+    const tail = indices[this.#cqTailAt]
     let head = indices[headAt]
     let count = 0
-    while (head !== indices[this.#cqTailAt]) {
+    while (head !== tail) {
       const at = this.#cqesAt + ((head & this.#cqMask) << CQE_WORDS_SHIFT)
       const tag = indices[at]
       const generation = indices[at + 1]
@@ -167,8 +172,8 @@ export class Ring {
       // Given back before the sink runs: it may submit early, and the kernel then needs the room.
       head = (head + 1) | 0
       indices[headAt] = head
-      count++
       sink.complete(tag & 0xff, tag >>> SLOT_SHIFT, generation, result, flags)
+      if (++count % INTERLUDE === 0 && head !== tail) sink.interlude()
     }
     return count
   }
