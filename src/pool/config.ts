@@ -3,6 +3,7 @@ import { always, duration, given, options, type Report } from '../schema/index.t
 import { algorithm, normaliseAlgorithm } from './algorithm/option.ts'
 import { check, normaliseCheck } from './check/option/check.ts'
 import { discover, normaliseDiscover } from './discovery/option.ts'
+import { normalisePersistence, persistence } from './persistence/option.ts'
 import type { LimitsPlan, PoolPlan } from './plan.ts'
 import { breaker, normaliseBreaker, normaliseOutliers, normaliseRetryBudget, outliers, retryBudget } from './resilience-option.ts'
 import { normaliseServer, server } from './server-option.ts'
@@ -66,6 +67,9 @@ export const pool = options({
     .max(100)
     .default(0)
     .describe('While less than this percentage of the servers is up, checks and ejections are ignored and all are used. 0: never.'),
+  persistence: persistence
+    .optional()
+    .describe('Keeps a client with its server, also while that drains; another server takes over when it is down.'),
   outliers: outliers.optional().describe('Servers are taken out for a while by what clients get from them.'),
   breaker: breaker.optional().describe('Refuses requests at once with 503 while most of them fail.'),
   retryBudget: retryBudget
@@ -116,7 +120,7 @@ export function normalisePool(
     queue: config.limits.queue && { size: config.limits.queue.size, timeoutMs: config.limits.queue.timeout },
     breaker: normaliseBreaker(config.breaker),
     retryBudget: normaliseRetryBudget(config.retryBudget),
-    persistence: undefined,
+    persistence: normalisePersistence(config.persistence),
   }
 }
 

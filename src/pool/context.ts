@@ -24,6 +24,8 @@ export class PickContext {
   nowMs = 0
   /** Index of the server that the request's cookie names (PersistenceCookie.read), or -1. */
   persisted = -1
+  /** Index of the server that the last pick found the request's session on, or -1. */
+  kept = -1
   /** How many servers are excluded. */
   excludedCount = 0
   /** Set by the pool while it has nothing but excluded servers left. */
@@ -42,6 +44,7 @@ export class PickContext {
   begin(nowMs: number): void {
     this.nowMs = nowMs
     this.persisted = -1
+    this.kept = -1
     this.excludedCount = 0
     this.ignoresExclusion = false
     this.#hashedKey = null

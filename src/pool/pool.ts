@@ -95,6 +95,7 @@ export class Pool {
     if (this.#isFull()) return ALL_FULL
     context.ignoresExclusion = false
     const kept = this.#keys === null ? context.persisted : this.#keys.find(context)
+    context.kept = kept
     if (kept >= 0 && this.#canKeep(kept, context)) return kept
     const index = this.#pickFromTiers(context)
     if (index >= 0 || context.excludedCount === 0) return index
@@ -104,7 +105,12 @@ export class Pool {
 
   /** Makes the server of a request that was acquired the one of its key, where persistence is by table. */
   remember(index: number, context: PickContext): void {
-    if (this.#keys !== null) this.#keys.store(context, index)
+    if (this.#keys !== null && context.kept !== index) this.#keys.store(context, index)
+  }
+
+  /** Persistence is by table: remember() does something. */
+  get remembers(): boolean {
+    return this.#keys !== null
   }
 
   /** Whether pick() may find a server at all, full or not. */

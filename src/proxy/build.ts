@@ -9,7 +9,8 @@ import type { Step } from './exchange.ts'
 import type { ConnectionSite } from './listener.ts'
 import { literal } from './literal.ts'
 import type { ProxySeries } from './metrics.ts'
-import { deposit, pick, pickInTurn } from './pick.ts'
+import { readCookie } from './persistence.ts'
+import { begin, deposit, pick, pickInTurn } from './pick.ts'
 import { PlanUse } from './plan-use.ts'
 import { redirect } from './redirect.ts'
 import { REQUEST_DROPPED } from './request-head.ts'
@@ -49,7 +50,8 @@ export function compilePlan(
   const pools = plan.pools.map((each, index): PoolState => {
     const pool = new Pool(definitionOf(each), slots.pools[index], worker.table, worker.index, worker.queues)
     const servers = each.servers.map((_, position) => serverOf(each, position))
-    return { name: each.name, index, pool, servers, steps: stepsOf(pool), series: series.pools[index] }
+    const cookie = pool.cookie?.mode === 'passive' ? null : pool.cookie
+    return { name: each.name, index, pool, servers, remembers: pool.remembers, cookie, steps: stepsOf(pool), series: series.pools[index] }
   })
   const byName = new Map(pools.map((pool) => [pool.name, pool]))
   const trusted = new CidrSet(plan.trustedProxies)
@@ -125,7 +127,14 @@ function compileRoute(route: HttpRoutePlan, index: number, pools: ReadonlyMap<st
 
 /** What a request of the pool goes through, without what the pool does not use. */
 function stepsOf(pool: Pool): readonly Step[] {
-  return [...(pool.retryBudget === null ? [] : [deposit]), pool.queue === null ? pick : pickInTurn, attempt]
+  const steps: (Step | null)[] = [
+    begin,
+    pool.retryBudget === null ? null : deposit,
+    pool.cookie === null ? null : readCookie,
+    pool.queue === null ? pick : pickInTurn,
+    attempt,
+  ]
+  return steps.filter((step) => step !== null)
 }
 
 function fixedAnswer(action: Extract<HttpRoutePlan['action'], { kind: 'respond' }>): LocalAnswer {

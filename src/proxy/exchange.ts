@@ -58,6 +58,11 @@ export class Exchange {
   serverIndex = -1
   upstream: UpstreamConnection | null = null
 
+  /** The server that the client's cookie names, or -1; what of the cookie goes on to the server (COOKIE_EDIT), and from where. */
+  persisted = -1
+  cookieEdit = 0
+  cookieStart = 0
+  cookieForward = 0
   /** Its place in the pool's queue; null until it has to wait for the first time. */
   turn: Turn | null = null
   /** How many waited before it when it came to the queue; -1 where it did not wait. */
@@ -185,6 +190,8 @@ export class Exchange {
     this.server = null
     this.serverIndex = -1
     this.upstream = null
+    this.persisted = -1
+    this.cookieEdit = 0
     this.queuePosition = -1
     this.queueMs = 0
     this.isRequestComplete = false

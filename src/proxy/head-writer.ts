@@ -21,6 +21,11 @@ export class HeadWriter {
     this.at = writeRange(this.memory, this.at, start, end)
   }
 
+  /** Latin-1. */
+  text(text: string): void {
+    for (let i = 0; i < text.length; i++) this.memory[this.at++] = text.charCodeAt(i)
+  }
+
   byte(value: number): void {
     this.memory[this.at++] = value
   }

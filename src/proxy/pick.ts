@@ -8,16 +8,20 @@ import { wait } from './wait.ts'
 /** Other workers may take the last place on a server between pick and acquire; after so many times the pool counts as full. */
 const MAX_RACES = 8
 
+/** Forgets what was known of another request, or of another pool. */
+export function begin(exchange: Exchange): number {
+  exchange.pick.begin(exchange.worker.engine.wallClock())
+  return GO_ON
+}
+
 /** Lets the pool's algorithm choose a server and counts the request as active on it. */
 export function pick(exchange: Exchange): number {
-  exchange.pick.begin(exchange.worker.engine.wallClock())
   const result = chooseServer(exchange)
   return result >= 0 ? GO_ON : refuse(exchange, result)
 }
 
 /** The same for a pool with a queue: waits where all servers are full, and behind those that wait already. */
 export function pickInTurn(exchange: Exchange): number {
-  exchange.pick.begin(exchange.worker.engine.wallClock())
   const queue = (exchange.pool as PoolState).pool.queue as WaitQueue
   if (queue.isWaiting) return wait(exchange, queue)
   const result = chooseServer(exchange)
@@ -40,11 +44,13 @@ function refuse(exchange: Exchange, result: PickResult): number {
 
 /** A server for the next attempt, one that was not tried yet where there is one. Its index, or NONE_AVAILABLE, ALL_FULL or BREAKER_OPEN. */
 export function chooseServer(exchange: Exchange): number {
-  const { pool, servers } = exchange.pool as PoolState
+  const state = exchange.pool as PoolState
+  const { pool, servers } = state
   for (let races = 0; races < MAX_RACES; races++) {
     const index = pool.pick(exchange.pick)
     if (index < 0) return index
     if (!pool.acquire(index, exchange.pick.nowMs)) continue
+    if (state.remembers) pool.remember(index, exchange.pick)
     exchange.pick.exclude(index)
     exchange.server = servers[index]
     exchange.serverIndex = index

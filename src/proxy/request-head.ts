@@ -6,6 +6,7 @@ import type { Exchange } from './exchange.ts'
 import { FORWARDED_ROOM, forwardedFlags, writeForwarded } from './forwarded.ts'
 import type { HeadWriter } from './head-writer.ts'
 import { CONNECTION_UPGRADE, CRLF, HOST, literal, MAX_FORWARDS, REQUEST_VERSION, TRANSFER_ENCODING_CHUNKED } from './literal.ts'
+import { writeCookies } from './persistence.ts'
 import type { ListenerSite, RouteState } from './site.ts'
 import type { UpstreamServer } from './upstream/server.ts'
 
@@ -35,6 +36,10 @@ export function writeRequestHead(exchange: Exchange, connection: Connection): bo
   forwardedFlags(exchange, downstream, dropped)
   if (isHostWritten) dropped[FIELD.HOST] = 1
   if (request.minorVersion === 0) dropped[FIELD.EXPECT] = 1
+  if (exchange.cookieEdit !== 0 && dropped[FIELD.COOKIE] === 0) {
+    dropped[FIELD.COOKIE] = 1
+    writeCookies(exchange, writer)
+  }
   writeMaxForwards(exchange, writer, dropped)
   if (route.requestEdit !== null) route.requestEdit.mark(writer.memory, request.fields)
   writer.fields(request, dropped)

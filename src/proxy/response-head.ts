@@ -10,6 +10,7 @@ import {
   RESPONSE_VERSION,
   TRANSFER_ENCODING_CHUNKED,
 } from './literal.ts'
+import { setCookieLines } from './persistence.ts'
 import type { ListenerSite, RouteState } from './site.ts'
 
 /** How the response is delimited towards the client. */
@@ -33,12 +34,16 @@ export function writeResponseHead(exchange: Exchange): boolean {
   const route = exchange.route
   exchange.framing = framingOf(exchange)
   if (exchange.framing === FRAMING.UNTIL_CLOSE || !exchange.isRequestComplete || endsConnections(exchange)) exchange.keepAlive = false
-  const writer = beginHead(exchange, route === null || route.responseEdit === null ? 0 : route.responseEdit.addedBytes)
+  const cookie = exchange.pool === null ? null : exchange.pool.cookie
+  const cookieLines = cookie === null ? null : setCookieLines(exchange, cookie)
+  const addedBytes = route === null || route.responseEdit === null ? 0 : route.responseEdit.addedBytes
+  const writer = beginHead(exchange, cookieLines === null ? addedBytes : addedBytes + cookieLines.length)
   if (writer === null) return false
   const start = writer.at
   writeStatusLine(exchange, writer)
   if (route !== null && route.responseEdit !== null) route.responseEdit.mark(writer.memory, response.fields)
-  writer.fields(response, droppedOf(exchange, route))
+  writer.fields(response, droppedOf(exchange, route, cookieLines !== null && cookie?.mode !== 'insert'))
+  if (cookieLines !== null) writer.text(cookieLines)
   if (exchange.framing === FRAMING.CHUNKED) writer.literal(TRANSFER_ENCODING_CHUNKED)
   if (response.status === UPGRADE_REQUIRED) writeUpgrade(exchange, writer)
   else writeConnection(exchange, writer)
@@ -50,12 +55,13 @@ export function writeResponseHead(exchange: Exchange): boolean {
   return true
 }
 
-function droppedOf(exchange: Exchange, route: RouteState | null): Uint8Array {
+function droppedOf(exchange: Exchange, route: RouteState | null, replacesCookies: boolean): Uint8Array {
   const dropped = route === null || route.responseEdit === null ? RESPONSE_DROPPED : route.responseEdit.dropped
-  if (exchange.response.status !== NO_CONTENT) return dropped
+  if (exchange.response.status !== NO_CONTENT && !replacesCookies) return dropped
   const scratch = exchange.worker.droppedFields
   scratch.set(dropped)
-  scratch[FIELD.CONTENT_LENGTH] = 1
+  if (exchange.response.status === NO_CONTENT) scratch[FIELD.CONTENT_LENGTH] = 1
+  if (replacesCookies) scratch[FIELD.SET_COOKIE] = 1
   return scratch
 }
 

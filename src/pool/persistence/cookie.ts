@@ -38,6 +38,7 @@ const NOTHING: ReadCookie = { index: -1, forward: undefined }
 /** Reads and writes the cookie of a pool. Values as they stand between "=" and ";". */
 export class PersistenceCookie {
   readonly name: string
+  readonly nameBytes: Uint8Array
   readonly mode: CookieMode
   readonly #values: ServerValues
   readonly #attributes: string
@@ -45,6 +46,7 @@ export class PersistenceCookie {
 
   constructor(pool: string, servers: readonly string[], cookie: CookiePersistence) {
     this.name = cookie.name
+    this.nameBytes = new Uint8Array(Buffer.from(cookie.name, 'latin1'))
     this.mode = cookie.mode
     this.#values = new ServerValues(pool, servers, cookie.format, cookie.secrets)
     this.#attributes = attributesOf(cookie)

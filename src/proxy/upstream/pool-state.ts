@@ -1,4 +1,4 @@
-import type { Pool } from '../../pool/index.ts'
+import type { PersistenceCookie, Pool } from '../../pool/index.ts'
 import type { Step } from '../exchange.ts'
 import type { PoolSeries } from '../pool-metrics.ts'
 import type { UpstreamServer } from './server.ts'
@@ -9,6 +9,9 @@ export interface PoolState {
   readonly index: number
   readonly pool: Pool
   readonly servers: readonly UpstreamServer[]
+  /** Persistence by table, or by a cookie that Evener writes or changes. */
+  readonly remembers: boolean
+  readonly cookie: PersistenceCookie | null
   /** What its requests go through. */
   readonly steps: readonly Step[]
   readonly series: PoolSeries
