@@ -26,6 +26,7 @@ export const TEST_PACKAGES: readonly TestPackage[] = [
   { name: 'clang-14', provides: 'clang-14', why: 'the programs of bpf/ are compiled again and compared' },
   { name: 'llvm-14', provides: 'llvm-strip-14', why: 'the programs of bpf/ are compiled again and compared' },
   { name: 'knot', provides: 'knotd', why: 'peer: DNS server for discovery' },
+  { name: 'strace', provides: 'strace', why: 'an idle worker makes no system call' },
   { name: 'procps', provides: 'ps', why: 'processes under test' },
   { name: 'util-linux', provides: 'taskset', why: 'benchmarks pinned to cores, and a network namespace for a test' },
   { name: 'exim4-daemon-light', provides: 'exim4', why: 'a server for smtp checks' },
