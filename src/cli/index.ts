@@ -1,12 +1,14 @@
 /**
- * cli: the commands. Everything but `run`, `proxy` and `demo` (which start the control thread in this process) talks to a running
+ * cli: the commands. Everything but `run`, `proxy` and `demo` (which start the control thread in this process) and `realserver` talks to a running
  * Evener through its admin API, or only reads a configuration.
  */
 import { Command, CommanderError } from 'commander'
 import { checkCommand } from './check.ts'
 import { demoCommand } from './demo.ts'
 import { explainCommand } from './explain.ts'
+import { packetCommand } from './packet.ts'
 import { proxyCommand } from './proxy.ts'
+import { realServerCommand } from './realserver.ts'
 import { reloadCommand } from './reload.ts'
 import { runCommand } from './run.ts'
 import { schemaCommand } from './schema.ts'
@@ -44,6 +46,8 @@ function buildProgram(): Command {
     serverCommand(),
     sessionsCommand(),
     reloadCommand(),
+    packetCommand(),
+    realServerCommand(),
     explainCommand(),
     schemaCommand(),
   ]) {

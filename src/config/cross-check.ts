@@ -1,13 +1,14 @@
 import { addressBytes, formatAddress, type SocketAddress } from '../core/index.ts'
 import { type ConfigCode, isSlowRegex, nearest, type Path } from '../schema/index.ts'
 import type { Finding } from './diagnostic.ts'
+import { checkPackets } from './packet-check.ts'
 import type { Plan } from './plan.ts'
 import { findUnreachable } from './reachability.ts'
 
 /** What concerns several options of a configuration: binds that clash, names that repeat, routes that nothing can reach. */
 export function crossCheck(plan: Plan): Finding[] {
   const routes = httpListeners(plan).flatMap(({ name, routes: list }) => findUnreachable(name, list))
-  return [...checkBinds(plan), ...checkServerNames(plan), ...routes, ...checkRegexes(plan)]
+  return [...checkBinds(plan), ...checkServerNames(plan), ...routes, ...checkRegexes(plan), ...checkPackets(plan)]
 }
 
 /**
@@ -24,6 +25,12 @@ export function checkReferences(values: unknown): Finding[] {
     if (typeof pool === 'string') used.add(pool)
     if (typeof pool === 'string' && !names.includes(pool)) findings.push(unknownPool([...path, 'pool'], pool, names))
     if (pool === undefined) findings.push(...checkIdleOptions(path, route))
+  }
+  for (const [listener, entry] of Object.entries(member(values, 'listeners') ?? {})) {
+    const pool = (member(entry, 'packet') as { pool?: unknown } | undefined)?.pool
+    if (typeof pool !== 'string') continue
+    used.add(pool)
+    if (!names.includes(pool)) findings.push(unknownPool(['listeners', listener, 'packet', 'pool'], pool, names))
   }
   for (const name of names)
     if (!used.has(name)) findings.push(warn(['pools', name], 'CONFIG_UNUSED', `no route uses pool "${name}"`, 'key'))

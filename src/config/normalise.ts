@@ -1,13 +1,15 @@
 import { normaliseAdmin } from '../control/config.ts'
 import { normaliseAccessLog } from '../observe/config.ts'
+import { normalisePacketListener, normalisePacketPlane } from '../packet/config.ts'
 import { normalisePool } from '../pool/config.ts'
-import { normaliseErrorPages, normaliseListener } from '../proxy/config.ts'
+import { isProxied, normaliseErrorPages, normaliseListener } from '../proxy/config.ts'
 import type { Plan } from './plan.ts'
 import type { Configuration } from './root.ts'
 
 /** Resolves what inherits, and gives everything the shape that the rooms want. */
 export function normalise(config: Configuration, warnings: readonly string[]): Plan {
   const { timeouts, limits } = config
+  const listeners = Object.entries(config.listeners)
   const pools = Object.entries(config.pools)
   const defaults = { timeouts, limits, poolTimeouts: new Map(pools.map(([name, pool]) => [name, pool.timeouts])) }
   return {
@@ -18,7 +20,11 @@ export function normalise(config: Configuration, warnings: readonly string[]): P
     accessLog: config.accessLog && normaliseAccessLog(config.accessLog),
     trustedProxies: config.trustedProxies,
     drainTimeoutMs: timeouts.drain,
-    listeners: Object.entries(config.listeners).map(([name, listener]) => normaliseListener(name, listener, defaults)),
+    listeners: listeners.flatMap(([name, listener]) => (isProxied(listener) ? [normaliseListener(name, listener, defaults)] : [])),
+    packet: normalisePacketPlane(
+      config.packet,
+      listeners.flatMap(([name, { bind, packet }]) => (packet === undefined ? [] : [normalisePacketListener(name, bind, packet)])),
+    ),
     pools: pools.map(([name, pool]) => normalisePool(name, pool, timeouts)),
     errorPages: normaliseErrorPages(config.errorPages),
     warnings,

@@ -2,6 +2,7 @@ import type { AdminPlan } from '../control/config.ts'
 import type { Cidr } from '../core/index.ts'
 import type { EnginePlan, WorkersPlan } from '../engine/config.ts'
 import type { AccessLogPlan } from '../observe/config.ts'
+import type { PacketPlan } from '../packet/config.ts'
 import type { PoolPlan } from '../pool/config.ts'
 import type { ErrorPagePlan, ListenerPlan } from '../proxy/config.ts'
 
@@ -21,6 +22,8 @@ export interface Plan {
   readonly trustedProxies: readonly Cidr[]
   readonly drainTimeoutMs: number
   readonly listeners: readonly ListenerPlan[]
+  /** Listeners whose packets the kernel forwards; undefined where there are none. */
+  readonly packet: PacketPlan | undefined
   readonly pools: readonly PoolPlan[]
   readonly errorPages: readonly ErrorPagePlan[]
   /** One line for each warning, "edge.yaml:3:5  listeners.web: …". */

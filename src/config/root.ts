@@ -2,6 +2,7 @@ import { z } from 'zod'
 import { admin, stateFile } from '../control/config.ts'
 import { engine, workers } from '../engine/config.ts'
 import { accessLog } from '../observe/config.ts'
+import { packetPlane } from '../packet/config.ts'
 import { pool } from '../pool/config.ts'
 import { errorPages, limits, listener, timeouts } from '../proxy/config.ts'
 import { cidr, name, oneOrMore, options } from '../schema/index.ts'
@@ -20,6 +21,7 @@ export const configuration = options({
   timeouts: timeouts.prefault({}).describe('For all listeners and pools that say nothing else.'),
   limits: limits.prefault({}).describe('For all listeners that say nothing else.'),
   errorPages: errorPages.default({}).describe('Pages for errors that Evener answers itself: by status, or "4xx", "5xx", "default".'),
+  packet: packetPlane.prefault({}).describe('What all packet listeners share.'),
   include: oneOrMore(z.string().min(1))
     .default([])
     .describe('More files with listeners and pools; globs, relative to this file.')

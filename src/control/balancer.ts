@@ -10,6 +10,9 @@ import { discoveryAccess } from './discovery/access.ts'
 import { type Generation, Generations } from './generations.ts'
 import { Membership } from './membership.ts'
 import { Observation } from './observation.ts'
+import { packetApi } from './packet-api.ts'
+import { packetMetrics } from './packet-metrics.ts'
+import { Packets, packetsNotApplied } from './packets.ts'
 import { logPoolEvent } from './pool-events.ts'
 import { demandFree } from './ports.ts'
 import type { KnownPool, RuntimeChanges, ServerChange } from './runtime-changes.ts'
@@ -58,6 +61,7 @@ export class Balancer implements AdminTarget {
   readonly #membership: Membership
   readonly #discovery: Discovery
   readonly #observation: Observation
+  readonly #packets: Packets
   readonly #startedAtMs = Date.now()
   readonly #end = Promise.withResolvers<number>()
   #admin: AdminServer | null = null
@@ -78,7 +82,11 @@ export class Balancer implements AdminTarget {
     this.#membership = new Membership(this.#discovery, this.#log)
     this.#observation = new Observation(plan, workers, this.#log)
     this.#upkeep = new Upkeep(this.#table, { connect: checkConnect })
-    this.#upkeep.subscribe((event) => logPoolEvent(this.#log, event))
+    this.#packets = new Packets(this.#table, this.#log)
+    this.#upkeep.subscribe((event) => {
+      logPoolEvent(this.#log, event)
+      this.#packets.sync()
+    })
     this.#workers = new WorkerGroup({
       engine: plan.engine,
       engineOptions: {},
@@ -90,6 +98,7 @@ export class Balancer implements AdminTarget {
       table: this.#table,
       upkeep: this.#upkeep,
       observation: this.#observation,
+      packets: this.#packets,
       workers: this.#workers,
     })
     this.ended = this.#end.promise
@@ -138,7 +147,7 @@ export class Balancer implements AdminTarget {
     await this.#changing
     const graceMs = this.#generations.current?.plan.drainTimeoutMs ?? 0
     this.#log.info(`${reason}: draining, at most ${graceMs / 1000} s; a second signal ends at once`)
-    const isDrained = await this.#workers.drain(graceMs)
+    const [isDrained] = await Promise.all([this.#workers.drain(graceMs), this.#packets.drain(graceMs)])
     if (!isDrained) this.#log.warn('the grace period is over: closing the connections that are left')
     await this.#close()
     this.#log.info('ended')
@@ -159,11 +168,14 @@ export class Balancer implements AdminTarget {
         loadedAt: new Date(this.#loadedAtMs).toISOString(),
         warnings: current.plan.warnings,
       },
-      listeners: current.plan.listeners.map((listener, index) => ({
-        name: listener.name,
-        addresses: current.addresses[listener.name] ?? [],
-        ...counts[index],
-      })),
+      listeners: [
+        ...current.plan.listeners.map((listener, index) => ({
+          name: listener.name,
+          addresses: current.addresses[listener.name] ?? [],
+          ...counts[index],
+        })),
+        ...this.#packets.listeners(),
+      ],
       pools: this.pools(),
     }
   }
@@ -174,7 +186,7 @@ export class Balancer implements AdminTarget {
   }
 
   metrics(): string {
-    return this.#observation.exposition(this.#generations.current === null ? [] : this.pools())
+    return this.#observation.exposition(this.#generations.current === null ? [] : this.pools()) + packetMetrics(this.#packets.status())
   }
 
   /** In every worker at once: the table says what is so, and the plans that follow say the same. */
@@ -185,6 +197,7 @@ export class Balancer implements AdminTarget {
     if (change.weight !== undefined) this.#table.setWeight(slot, change.weight)
     if (change.admin !== undefined) this.#table.setAdmin(slot, ADMIN_NAMES.indexOf(change.admin) as Admin, Date.now())
     this.#membership.keep(this.#membership.changes.change(this.#membership.knownPool(configured.pools[poolIndex]), server, change))
+    this.#packets.sync()
     this.#log.info(`server ${pool}/${server}: ${JSON.stringify(change)} by the admin API`)
   }
 
@@ -239,7 +252,7 @@ export class Balancer implements AdminTarget {
   async #start(plan: Plan, workers: number): Promise<void> {
     for (const listener of plan.listeners) for (const address of listener.bind) await demandFree(address)
     if (plan.admin !== undefined) {
-      this.#admin = new AdminServer(plan.admin, adminApi(this))
+      this.#admin = new AdminServer(plan.admin, packetApi(this.#packets, adminApi(this)))
       await this.#admin.listen()
     }
     await this.#workers.start(workers)
@@ -261,18 +274,20 @@ export class Balancer implements AdminTarget {
       log.error(message)
       return { ok: false, message, diagnostics }
     }
+    let notes: readonly string[] = []
     const known = new Set(this.#inForce.plan.listeners.flatMap((listener) => listener.bind.map(formatAddress)))
     try {
       for (const listener of plan.listeners) {
         for (const address of listener.bind) if (!known.has(formatAddress(address))) await demandFree(address)
       }
+      notes = this.#notApplied(plan)
       await this.#apply(plan)
     } catch (error) {
       const message = `the new configuration changed nothing: ${(error as Error).message}`
       log.error(message)
       return { ok: false, message, diagnostics: [] }
     }
-    const warnings = [...plan.warnings, ...this.#notApplied(plan)]
+    const warnings = [...plan.warnings, ...notes]
     for (const warning of warnings) log.warn(warning)
     log.info(`reloaded: generation ${this.#generation} is in force`)
     return { ok: true, generation: this.#generation, warnings }
@@ -320,7 +335,7 @@ export class Balancer implements AdminTarget {
   /** What a reload cannot change, in words. */
   #notApplied(plan: Plan): string[] {
     const old = this.#inForce.configured
-    const notes: string[] = []
+    const notes = packetsNotApplied(old, plan)
     if (plan.workers !== 'auto' && plan.workers !== this.#workers.size) notes.push('workers: a change takes effect with the next start')
     if (plan.engine !== old.engine) notes.push('engine: a change takes effect with the next start')
     if (JSON.stringify(plan.admin) !== JSON.stringify(old.admin)) notes.push('admin: a change takes effect with the next start')
@@ -346,6 +361,7 @@ export class Balancer implements AdminTarget {
     this.#isShuttingDown = true
     this.#discovery.close()
     this.#upkeep.close()
+    this.#packets.close()
     await this.#admin?.close()
     await this.#workers.close()
     await this.#observation.close()

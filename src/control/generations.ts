@@ -2,6 +2,7 @@ import type { Plan } from '../config/index.ts'
 import { systemClock } from '../core/index.ts'
 import { definitionOf, type PoolTable, SlotAllocator, type SlotAssignment, type Upkeep, type UpkeptPool } from '../pool/index.ts'
 import type { Observation } from './observation.ts'
+import type { Packets } from './packets.ts'
 import type { WorkerGroup } from './worker-group.ts'
 
 /** A plan in force. */
@@ -20,6 +21,7 @@ export interface GenerationParts {
   readonly table: PoolTable
   readonly upkeep: Upkeep
   readonly observation: Observation
+  readonly packets: Packets
   readonly workers: WorkerGroup
 }
 
@@ -27,8 +29,8 @@ export interface GenerationParts {
  * Puts one plan after the other into force, in everything that follows it, or in nothing. A reload and a change of the servers of
  * a pool take the same way:
  *
- *   slots prepared ─▶ checks begun, first results ─▶ prepare in all workers ─▶ slots committed ─▶ commit in all workers
- *          └──────────────────────────── any failure: back to the plan before ──────────┘
+ *   slots prepared ─▶ checks begun, first results ─▶ packet plane ─▶ prepare in all workers ─▶ slots committed ─▶ commit in all workers
+ *          └──────────────────────────── any failure: back to the plan before ──────────────────────────┘
  */
 export class Generations {
   readonly #parts: GenerationParts
@@ -43,7 +45,7 @@ export class Generations {
 
   /** Rejects with what stood in the way, and then nothing has changed. One at a time. */
   async apply(configured: Plan, plan: Plan): Promise<void> {
-    const { upkeep, observation, workers } = this.#parts
+    const { upkeep, observation, packets, workers } = this.#parts
     const definitions = plan.pools.map(definitionOf)
     const slots = this.#allocator.prepare(definitions, this.#number + 1, systemClock.wallClock())
     let addresses: Readonly<Record<string, readonly string[]>>
@@ -51,14 +53,20 @@ export class Generations {
       // The first picks are to meet servers of known health; a first result comes within the check's time-out.
       upkeep.apply(upkept(plan), slots)
       await upkeep.settled()
+      await packets.apply(plan, slots)
       observation.prepare(plan)
       addresses = await workers.apply({ plan, slots, series: observation.series }, () => {
         this.#allocator.commit(definitions, slots, systemClock.wallClock())
       })
     } catch (error) {
       this.#allocator.rollback()
-      if (this.current === null) upkeep.close()
-      else upkeep.apply(upkept(this.current.plan), this.current.slots)
+      if (this.current === null) {
+        upkeep.close()
+        packets.abandon()
+      } else {
+        upkeep.apply(upkept(this.current.plan), this.current.slots)
+        await packets.apply(this.current.plan, this.current.slots)
+      }
       throw error
     }
     observation.commit(plan)

@@ -6,4 +6,6 @@
 
 export { Balancer, type BalancerOptions, ConfigurationError, type LoadedConfiguration } from './balancer.ts'
 export { type Explanation, explainRequest } from './explain.ts'
+export { detachPacketPlane, openRealServer, undoRealServer } from './packet-host.ts'
+export { PACKET_METRICS } from './packet-metrics.ts'
 export { DISCOVERY_METRICS, POOL_METRICS, SERVER_METRICS } from './pool-metrics.ts'

@@ -20,6 +20,8 @@ export const ERROR_CODES = {
   BPF_FAILED: 'a bpf(2) call failed for a reason that the message names',
   NETLINK_FAILED: 'the kernel refused a netlink request, which the message names',
   PACKET_UNSUPPORTED: 'the kernel or the platform lacks something that the packet plane needs, which the message names',
+  PACKET_FORBIDDEN: 'a setting of the kernel that the packet plane needs may not be changed',
+  PACKET_BUSY: 'another Evener has the packet plane of this machine, or another program is on the interface',
   PACKET_INTERFACE_UNKNOWN: 'an interface of the configuration does not exist',
   PACKET_LIMIT_EXCEEDED: 'the configuration has more services or servers than the packet plane holds',
   IPVS_UNAVAILABLE: 'the kernel has no IPVS (ip_vs), which engine: ipvs needs',

@@ -2,6 +2,8 @@
  * packet: ways 4 to 6 to a server. In come services with their servers, weights and health; the kernel's programs forward packets
  * by them; out go flows, loads and counters. A PacketPlane owns its descriptors, and what it pinned, until it is closed.
  */
+
+export type { PacketListenerPlan, PacketPlan } from './config.ts'
 export {
   DEFAULT_TIMEOUTS,
   type FlowTimeouts,
@@ -15,5 +17,6 @@ export {
   SERVICE_DEFAULTS,
 } from './definition.ts'
 export type { FlowInfo, ServerLoad } from './flows.ts'
+export { detachPins } from './pins.ts'
 export { PacketPlane, type PacketPlaneOptions, type PacketStatus } from './plane.ts'
 export { RealServer, type RealServerOptions } from './realserver.ts'

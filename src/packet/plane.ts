@@ -2,10 +2,11 @@ import { readFileSync } from 'node:fs'
 import { addressBytes, EvenerError } from '../core/index.ts'
 import { BpfObject, type LoadedObject, loadObject, possibleCpus, shapeOf, type XdpMode } from '../kernel/bpf/index.ts'
 import { native } from '../kernel/index.ts'
-import { type LinkInfo, RouteSocket } from '../kernel/netlink/index.ts'
-import { type AttachedInterface, attachInterface, Pins, Sysctls } from './attach.ts'
+import { RouteSocket } from '../kernel/netlink/index.ts'
+import { Attachments } from './attachments.ts'
 import { mappedAddress, type PacketServer, type PacketService } from './definition.ts'
 import { type FlowInfo, FlowReader, type ServerLoad } from './flows.ts'
+import { Pins } from './pins.ts'
 import { requirePacketPlane } from './requirements.ts'
 import { ServiceTables } from './tables.ts'
 import { Vocabulary } from './vocabulary.ts'
@@ -42,27 +43,28 @@ export class PacketPlane {
   readonly #words: Vocabulary
   readonly #tables: ServiceTables
   readonly #reader: FlowReader
-  readonly #interfaces: readonly AttachedInterface[]
+  readonly #attachments: Attachments
   readonly #pins: Pins | undefined
-  readonly #sysctls: Sysctls
   readonly #routes: RouteSocket
+  /** It goes on with what an earlier process pinned. */
+  readonly isTakenOver: boolean
 
   private constructor(parts: {
     object: LoadedObject
     words: Vocabulary
-    interfaces: readonly AttachedInterface[]
+    attachments: Attachments
     pins: Pins | undefined
-    sysctls: Sysctls
     routes: RouteSocket
     tables: ServiceTables
+    isTakenOver: boolean
   }) {
     this.#object = parts.object
     this.#words = parts.words
-    this.#interfaces = parts.interfaces
+    this.#attachments = parts.attachments
     this.#pins = parts.pins
-    this.#sysctls = parts.sysctls
     this.#routes = parts.routes
     this.#tables = parts.tables
+    this.isTakenOver = parts.isTakenOver
     this.#reader = new FlowReader(parts.object, parts.words, possibleCpus())
   }
 
@@ -75,8 +77,11 @@ export class PacketPlane {
     const routes = new RouteSocket(native())
     const undo: (() => void)[] = [() => routes.close()]
     try {
-      const targets = options.interfaces.map((name) => findInterface(routes, name))
+      // Before anything is changed.
+      for (const name of options.interfaces) routes.demandLink(name)
       const pins = options.pinPath === undefined ? undefined : new Pins(native(), options.pinPath)
+      const isTakenOver = pins !== undefined && pins.linkNames().length > 0
+      if (!isTakenOver) undo.push(() => pins?.removeAll())
       const source = new BpfObject(readFileSync(OBJECT_PATH))
       const object = load(source, options, pins)
       undo.push(() => object.close())
@@ -84,23 +89,10 @@ export class PacketPlane {
       writeSettings(object, words, options, routes)
       const tables = new ServiceTables(native(), object, words)
       tables.apply(services)
-      const sysctls = new Sysctls()
-      undo.push(() => sysctls.restore())
-      const interfaces: AttachedInterface[] = []
-      for (const target of targets) {
-        // The route lookup of a program says nothing where the interface may not forward.
-        sysctls.set(`net/ipv4/conf/${target.name}/forwarding`, '1')
-        sysctls.set(`net/ipv6/conf/${target.name}/forwarding`, '1')
-        const attached = attachInterface(native(), object.program('balance'), target, pins, options.mode)
-        interfaces.push(attached)
-        undo.push(() => {
-          pins?.removeLink(target.name)
-          attached.link.close()
-        })
-      }
-      const kept = new Set(options.interfaces)
-      for (const name of pins?.linkNames() ?? []) if (!kept.has(name)) pins?.removeLink(name)
-      const plane = new PacketPlane({ object, words, interfaces, pins, sysctls, routes, tables })
+      const attachments = new Attachments(native(), routes, object.program('balance'), pins, options.mode)
+      undo.push(() => attachments.close(isTakenOver))
+      attachments.set(options.interfaces)
+      const plane = new PacketPlane({ object, words, attachments, pins, routes, tables, isTakenOver })
       plane.keepNeighbours()
       return plane
     } catch (error) {
@@ -111,27 +103,31 @@ export class PacketPlane {
 
   /** "eth0: native XDP", for the start-up message. */
   describe(): string[] {
-    return this.#interfaces.map(({ name, mode }) => {
+    return this.#attachments.list.map(({ name, mode }) => {
       return mode === 'native' ? `${name}: native XDP` : `${name}: generic XDP (the driver has no native XDP; slower)`
     })
   }
 
-  apply(services: readonly PacketService[]): void {
+  /** Services and interfaces from now on. Flows of servers that stay are not touched. */
+  apply(services: readonly PacketService[], interfaces: readonly string[] = this.#attachments.list.map(({ name }) => name)): void {
     this.#tables.apply(services)
+    this.#attachments.set(interfaces)
     this.keepNeighbours()
   }
 
-  /** Weight, health or drain of one server, at once. */
-  updateServer(service: string, server: PacketServer): void {
-    this.#tables.update(service, server)
+  /** Weight, health or drain of some servers of a service, at once. */
+  updateServers(service: string, servers: readonly PacketServer[]): void {
+    this.#tables.update(service, servers)
   }
 
-  /** Has the kernel know the MAC addresses of the servers' next hops. To be called every few seconds. */
-  keepNeighbours(): void {
+  /** Has the kernel know the MAC addresses of the servers' next hops. To be called every few seconds. True if it knows them all. */
+  keepNeighbours(): boolean {
+    let areKnown = true
     for (const { server } of this.#tables.slots()) {
       const hop = this.#routes.nextHop(addressBytes(server.address))
-      if (hop !== undefined) this.#routes.useNeighbour(hop)
+      if (hop !== undefined && !this.#routes.useNeighbour(hop)) areKnown = false
     }
+    return areKnown
   }
 
   /** Forgets flows whose time is over; counts those that remain. To be called every few seconds. */
@@ -156,7 +152,7 @@ export class PacketPlane {
 
   status(): PacketStatus {
     return {
-      interfaces: this.#interfaces.map(({ name, mode }) => ({ name, mode })),
+      interfaces: this.#attachments.list.map(({ name, mode }) => ({ name, mode })),
       servers: this.#tables.slots().map(({ service, server, slot }) => ({ service, server: server.name, ...this.#reader.load(slot) })),
       counters: this.#reader.counters(),
     }
@@ -178,19 +174,11 @@ export class PacketPlane {
   /** Gives descriptors back. With pins and `keep`, the kernel goes on forwarding; else programs come off and settings are as before. */
   close(options: { keep: boolean } = { keep: false }): void {
     const isKept = options.keep && this.#pins !== undefined
+    this.#attachments.close(isKept)
     if (!isKept) this.#pins?.removeAll()
-    for (const { link } of this.#interfaces) link.close()
-    if (!isKept) this.#sysctls.restore()
     this.#object.close()
     this.#routes.close()
   }
-}
-
-function findInterface(routes: RouteSocket, name: string): LinkInfo {
-  const link = routes.link(name)
-  if (link !== undefined) return link
-  const known = routes.links().map((each) => each.name)
-  throw new EvenerError('PACKET_INTERFACE_UNKNOWN', `there is no interface "${name}"; there are ${known.join(', ')}`)
 }
 
 function load(source: BpfObject, options: PacketPlaneOptions, pins: Pins | undefined): LoadedObject {

@@ -1,10 +1,9 @@
 import { readFileSync } from 'node:fs'
-import { addressBytes, EvenerError } from '../core/index.ts'
 import { attachXdp, type BpfLink, BpfObject, indexKey, type LoadedObject, loadObject } from '../kernel/bpf/index.ts'
 import { native } from '../kernel/index.ts'
 import { RouteSocket } from '../kernel/netlink/index.ts'
-import { Sysctls } from './attach.ts'
 import { mappedAddress } from './definition.ts'
+import { HostChanges } from './host-changes.ts'
 import { requirePacketPlane } from './requirements.ts'
 
 export interface RealServerOptions {
@@ -14,6 +13,8 @@ export interface RealServerOptions {
   /** Where the balancers' packets come in. */
   readonly interfaceName: string
   readonly guePort?: number
+  /** Where it is kept what was changed, so that it can be undone after a crash. */
+  readonly statePath?: string
 }
 
 const OBJECT_PATH = new URL('../../bpf/dist/realserver.bpf.o', import.meta.url)
@@ -39,21 +40,13 @@ export class RealServer {
     const routes = new RouteSocket(native())
     const undo: (() => void)[] = [() => routes.close()]
     try {
-      const link = routes.link(options.interfaceName)
-      const loopback = routes.link('lo')
-      if (link === undefined || loopback === undefined) {
-        throw new EvenerError('PACKET_INTERFACE_UNKNOWN', `there is no interface "${options.interfaceName}"`)
-      }
-      const sysctls = new Sysctls()
-      undo.push(() => sysctls.restore())
-      setSysctls(sysctls, options)
-      changes.push(...sysctls.changes())
-      for (const vip of options.vips) {
-        const bytes = addressBytes(vip)
-        if (!routes.addAddress(loopback.index, bytes)) continue
-        changes.push(`lo: ${vip} added`)
-        undo.push(() => routes.removeAddress(loopback.index, bytes))
-      }
+      const link = routes.demandLink(options.interfaceName)
+      const loopback = routes.demandLink('lo')
+      const changed = new HostChanges(routes, loopback.index, options.statePath)
+      undo.push(() => changed.undo())
+      setSysctls(changed, options)
+      for (const vip of options.vips) changed.addAddress(vip)
+      changes.push(...changed.describe())
       if (options.mode === 'tun') {
         const { object, attached, mode } = attachDecapsulation(options, link.index)
         changes.push(`${options.interfaceName}: tunnels end here (${mode} XDP)`)
@@ -69,17 +62,30 @@ export class RealServer {
     }
   }
 
+  /** Undoes what a run left that did not end in order. Returns what was undone, a line each. */
+  static undo(statePath: string): string[] {
+    const routes = new RouteSocket(native())
+    try {
+      const changed = new HostChanges(routes, routes.demandLink('lo').index, statePath)
+      const lines = changed.describe()
+      changed.undo()
+      return lines.length === 0 ? [`nothing is to be undone by ${statePath}`] : lines.map((line) => `undone: ${line}`)
+    } finally {
+      routes.close()
+    }
+  }
+
   close(): void {
     for (const step of [...this.#undo].reverse()) step()
   }
 }
 
 /** The address on lo must not be announced, nor answered for; a packet out of a tunnel comes from where no route to its source leads. */
-function setSysctls(sysctls: Sysctls, options: RealServerOptions): void {
+function setSysctls(changed: HostChanges, options: RealServerOptions): void {
   for (const name of ['all', options.interfaceName]) {
-    sysctls.set(`net/ipv4/conf/${name}/arp_ignore`, '1')
-    sysctls.set(`net/ipv4/conf/${name}/arp_announce`, '2')
-    if (options.mode === 'tun') sysctls.set(`net/ipv4/conf/${name}/rp_filter`, '0')
+    changed.setSysctl(`net/ipv4/conf/${name}/arp_ignore`, '1')
+    changed.setSysctl(`net/ipv4/conf/${name}/arp_announce`, '2')
+    if (options.mode === 'tun') changed.setSysctl(`net/ipv4/conf/${name}/rp_filter`, '0')
   }
 }
 

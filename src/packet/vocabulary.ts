@@ -41,6 +41,8 @@ export class Vocabulary {
   readonly originKey: StructLayout
   readonly origin: StructLayout
   readonly ageing: StructLayout
+  readonly persistence: StructLayout
+  readonly locality: StructLayout
   /** "FORWARDED" → its counter, in the order of the counters. */
   readonly verdicts: ReadonlyMap<string, number>
   readonly flowFlags: ReadonlyMap<string, number>
@@ -69,6 +71,8 @@ export class Vocabulary {
     this.originKey = object.layout('origin_key')
     this.origin = object.layout('origin')
     this.ageing = object.layout('ageing')
+    this.persistence = object.layout('persistence')
+    this.locality = object.layout('locality')
     this.verdicts = object.btf.enumerators('verdict')
     this.flowFlags = object.btf.enumerators('flow_flag')
     this.serverFlags = object.btf.enumerators('server_flag')
@@ -96,6 +100,13 @@ export class Vocabulary {
 
   access(access: 'allow' | 'deny'): number {
     return numberOf(this.#access, `ACCESS_${access.toUpperCase()}`)
+  }
+
+  /** Servers of a locality, as slot + 1. */
+  localServers(values: Uint8Array, at: number): number[] {
+    const list = this.locality.readBytes(values, at, 'server')
+    const view = new DataView(list.buffer, list.byteOffset)
+    return Array.from({ length: this.locality.read(values, at, 'count') }, (_, index) => view.getUint32(index * 4, true))
   }
 
   serverFlag(name: 'DOWN' | 'DRAIN' | 'REMOVED'): number {

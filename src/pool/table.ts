@@ -174,6 +174,22 @@ export class PoolTable {
     return { active, queued, breaker: BREAKER_NAMES[breaker] }
   }
 
+  /** Goes up with each change of a pool's state, by its row's number. */
+  epoch(pool: number): number {
+    return Atomics.load(this.words, this.poolRow(pool) + POOL.EPOCH)
+  }
+
+  /** Share of the weight that counts, 0 to 1: slow start and what an agent asks for. */
+  share(slot: number): number {
+    const row = this.serverRow(slot)
+    return (Atomics.load(this.words, row + SERVER.RAMP) * Atomics.load(this.words, row + SERVER.SHARE)) / 1e6
+  }
+
+  /** Share of its resources that a server has left, 0 to 1. */
+  capacity(slot: number): number {
+    return Atomics.load(this.words, this.serverRow(slot) + SERVER.CAPACITY) / 1000
+  }
+
   /** Taken out as an outlier, for some time. */
   isEjected(slot: number): boolean {
     return Atomics.load(this.words, this.serverRow(slot) + SERVER.EJECTED) === 1

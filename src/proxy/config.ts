@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { packet } from '../packet/config.ts'
 import { normaliseRoute, ROUTE_ACTIONS, type RouteConfig, routeShape } from '../route/config.ts'
 import {
   address,
@@ -101,9 +102,15 @@ export const listener = options({
   bind: oneOrMore(address).describe('Where to listen: "0.0.0.0:80", "[::]:80", ":80" (all IPv4 addresses), "unix:/run/web.sock".'),
   http: http.optional().describe('Requests of HTTP/1.1 and HTTP/1.0.'),
   tcp: tcp.optional().describe('Connections of any protocol over TCP, byte for byte.'),
-}).check(exactlyOne('a listener', ['http', 'tcp']))
+  packet: packet.optional().describe('Packets that the kernel forwards: NAT, direct routing, tunnels.'),
+}).check(exactlyOne('a listener', ['http', 'tcp', 'packet']))
 
 export type ListenerConfig = z.output<typeof listener>
+
+/** Traffic goes through us; else the kernel forwards packets. */
+export function isProxied(config: ListenerConfig): boolean {
+  return config.packet === undefined
+}
 
 /** What a listener inherits. */
 export interface ListenerDefaults {

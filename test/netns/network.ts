@@ -67,9 +67,14 @@ export class Network {
   }
 
   start(space: string, ...words: string[]): ChildProcess {
-    const child = spawn('ip', ['netns', 'exec', this.space(space), ...words], { stdio: ['pipe', 'pipe', 'inherit'] })
+    const child = spawn('ip', ['netns', 'exec', this.space(space), ...words], { stdio: ['pipe', 'pipe', 'pipe'] })
     this.#processes.push(child)
     return child
+  }
+
+  /** A connection out of a namespace that stays open between questions. */
+  stream(space: string, host: string, port: number): Stream {
+    return new Stream(this.start(space, process.execPath, join(import.meta.dirname, 'stream-process.ts'), host, String(port)))
   }
 
   /** The folder of a BPF file system of this test alone. */
@@ -99,6 +104,25 @@ function killQuietly(id: number): void {
     process.kill(id, 'SIGKILL')
   } catch {
     // It has ended in the meantime.
+  }
+}
+
+/** HTTP over one connection. */
+export class Stream {
+  readonly #child: ChildProcess
+  readonly #answers: AsyncIterator<string>
+
+  constructor(child: ChildProcess) {
+    assert.ok(child.stdout)
+    this.#child = child
+    this.#answers = createInterface({ input: child.stdout })[Symbol.asyncIterator]()
+  }
+
+  /** The body of the answer, or "gone". */
+  async ask(): Promise<string> {
+    this.#child.stdin?.write('\n')
+    const { value } = await this.#answers.next()
+    return String(value)
   }
 }
 

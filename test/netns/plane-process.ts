@@ -25,7 +25,7 @@ const upkeep = setInterval(() => {
 function carryOut(order: Order): unknown {
   if (order.do === 'status') return plane.status()
   if (order.do === 'flows') return plane.flows(100_000)
-  if (order.do === 'update' && order.service !== undefined && order.server !== undefined) plane.updateServer(order.service, order.server)
+  if (order.do === 'update' && order.service !== undefined && order.server !== undefined) plane.updateServers(order.service, [order.server])
   if (order.do === 'apply' && order.services !== undefined) plane.apply(order.services)
   if (order.do === 'close') {
     clearInterval(upkeep)

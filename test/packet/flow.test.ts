@@ -85,7 +85,7 @@ inNamespace(import.meta.filename, () => {
         const first = send()
         assert.equal(send(), first)
         const gone = first === SERVER_MAC(11) ? 0 : 1
-        fixture.plane.updateServer('web', { ...two[gone], isDown: true })
+        fixture.plane.updateServers('web', [{ ...two[gone], isDown: true }])
         assert.equal(send(), SERVER_MAC(gone === 0 ? 12 : 11))
         assert.equal(fixture.counter('server-gone'), 1)
         assert.deepEqual(
@@ -103,7 +103,7 @@ inNamespace(import.meta.filename, () => {
     withPlane([service({ ...dr, onServerDown: 'reset', servers: [two[0]] })], (fixture) => {
       fixture.fromClient(buildFrame({ ...packet, flags: 'S' }))
       fixture.fromClient(buildFrame({ ...packet, flags: 'A' }))
-      fixture.plane.updateServer('web', { ...two[0], isDown: true })
+      fixture.plane.updateServers('web', [{ ...two[0], isDown: true }])
       const { verdict, bytes } = fixture.fromClient(buildFrame({ ...packet, flags: 'PA', sequence: 5, acknowledged: 77, payload: 33 }))
       const frame = readFrame(bytes)
       assert.equal(verdict, 'tx')

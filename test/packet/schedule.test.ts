@@ -80,7 +80,7 @@ inNamespace(import.meta.filename, () => {
   test('weighted-failover takes the heaviest that is up', () => {
     withPlane([dr('weighted-failover')], (fixture) => {
       assert.deepEqual(open(fixture, 5), { c: 5 })
-      fixture.plane.updateServer('web', { ...servers[2], isDown: true })
+      fixture.plane.updateServers('web', [{ ...servers[2], isDown: true }])
       assert.deepEqual(open(fixture, 5, { first: 3000 }), { b: 5 })
     })
   })
@@ -185,10 +185,10 @@ inNamespace(import.meta.filename, () => {
       const first = readFrame(fixture.fromClient(buildFrame({ ...packet, flags: 'A' })).bytes).destinationMac
       const drained = servers.find((each) => SERVER_MAC(Number(each.address.slice(-2))) === first)
       assert.ok(drained)
-      fixture.plane.updateServer('web', { ...drained, isDraining: true })
+      fixture.plane.updateServers('web', [{ ...drained, isDraining: true }])
       assert.equal(open(fixture, 10, { first: 3000 })[drained.name], undefined)
       assert.equal(readFrame(fixture.fromClient(buildFrame({ ...packet, flags: 'A' })).bytes).destinationMac, first)
-      for (const each of servers) fixture.plane.updateServer('web', { ...each, isDown: true })
+      for (const each of servers) fixture.plane.updateServers('web', [{ ...each, isDown: true }])
       assert.deepEqual(open(fixture, 2, { first: 4000, settle: false }), { none: 2 })
     })
   })
@@ -215,7 +215,7 @@ inNamespace(import.meta.filename, () => {
       assert.deepEqual(shares, { [name]: 9 })
       const known = servers.find((each) => each.name === name)
       assert.ok(known)
-      fixture.plane.updateServer('web', { ...known, isDraining: true })
+      fixture.plane.updateServers('web', [{ ...known, isDraining: true }])
       const after = open(fixture, 9, { first: 3000, source: (index) => `198.51.100.${index}` })
       assert.equal(Object.keys(after).length, 1)
       assert.equal(after[name], undefined)

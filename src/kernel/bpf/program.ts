@@ -154,6 +154,7 @@ export function attachXdp(
   program: BpfProgram,
   interfaceIndex: number,
   mode?: XdpMode,
+  interfaceName = String(interfaceIndex),
 ): { link: BpfLink; mode: XdpMode } {
   const attempt = (flags: number) => {
     const attribute = new Attribute(16).u32(0, program.fd).u32(4, interfaceIndex).u32(8, ATTACH_TYPE.XDP).u32(12, flags)
@@ -162,8 +163,10 @@ export function attachXdp(
   let result = -ERRNO.EOPNOTSUPP
   if (mode !== 'generic') result = attempt(XDP_NATIVE)
   if (result >= 0) return { link: new BpfLink(native, result), mode: 'native' }
-  if (result === -ERRNO.EBUSY) throw bpfFailure(`attaching ${program.name}: another XDP program is on the interface`, result)
-  if (mode === 'native') throw bpfFailure(`attaching ${program.name} in the driver`, result)
-  const fallback = checked(`attaching ${program.name}`, attempt(XDP_GENERIC))
+  if (result === -ERRNO.EBUSY) {
+    throw new EvenerError('PACKET_BUSY', `another XDP program is on interface ${interfaceName} (ip link shows it); take it off first`)
+  }
+  if (mode === 'native') throw bpfFailure(`attaching ${program.name} in the driver of ${interfaceName}`, result)
+  const fallback = checked(`attaching ${program.name} to ${interfaceName}`, attempt(XDP_GENERIC))
   return { link: new BpfLink(native, fallback), mode: 'generic' }
 }

@@ -1,3 +1,4 @@
+import { EvenerError } from '../../core/index.ts'
 import { MessageBuilder, readAttributes } from './message.ts'
 import { FLAG, type NativeNetlink, NETLINK, NetlinkSocket } from './socket.ts'
 
@@ -13,7 +14,7 @@ const NEW_NEIGHBOUR = 28
 const ROUTE_ATTRIBUTE = { DESTINATION: 1, OUTPUT: 4, GATEWAY: 5 } as const
 const NEIGHBOUR_DESTINATION = 1
 const GET_NEIGHBOUR = 30
-const NEIGHBOUR_STATE = { REACHABLE: 2, NO_ARP: 0x40, PERMANENT: 0x80 } as const
+const NEIGHBOUR_STATE = { REACHABLE: 2, STALE: 4, DELAY: 8, PROBE: 0x10, NO_ARP: 0x40, PERMANENT: 0x80 } as const
 const NEIGHBOUR_FLAG_USE = 1
 const FAMILY = { 4: 2, 6: 10 } as const
 const NEW_ADDRESS = 20
@@ -54,6 +55,17 @@ export class RouteSocket {
     return this.links().find((link) => link.name === name)
   }
 
+  /** Throws PACKET_INTERFACE_UNKNOWN, with the names that there are. */
+  demandLink(name: string): LinkInfo {
+    const links = this.links()
+    const link = links.find((each) => each.name === name)
+    if (link !== undefined) return link
+    throw new EvenerError(
+      'PACKET_INTERFACE_UNKNOWN',
+      `there is no interface "${name}"; there ${links.length === 1 ? 'is' : 'are'} ${links.map((each) => each.name).join(', ')}`,
+    )
+  }
+
   /** Where packets to an address (4 or 16 bytes) leave; undefined without a route. */
   nextHop(destination: Uint8Array): NextHop | undefined {
     const fixed = new Uint8Array(12)
@@ -70,13 +82,15 @@ export class RouteSocket {
 
   /**
    * Has the kernel find out a neighbour's MAC address, or make sure of the one it knows. A permanent entry is left alone, for the
-   * kernel would take it back.
+   * kernel would take it back. True if the address is known, be it an old one.
    */
-  useNeighbour(hop: NextHop): void {
+  useNeighbour(hop: NextHop): boolean {
     const answers = this.#socket.tryRequest(neighbourMessage(GET_NEIGHBOUR, FLAG.REQUEST, hop, 0))
     const state = typeof answers === 'number' || answers.length === 0 ? 0 : answers[0][8] | (answers[0][9] << 8)
-    if ((state & (NEIGHBOUR_STATE.REACHABLE | NEIGHBOUR_STATE.NO_ARP | NEIGHBOUR_STATE.PERMANENT)) !== 0) return
+    const { REACHABLE, STALE, DELAY, PROBE, NO_ARP, PERMANENT } = NEIGHBOUR_STATE
+    if ((state & (REACHABLE | NO_ARP | PERMANENT)) !== 0) return true
     this.#socket.tryRequest(neighbourMessage(NEW_NEIGHBOUR, FLAG.REQUEST | FLAG.ACK | FLAG.CREATE | FLAG.REPLACE, hop, NEIGHBOUR_FLAG_USE))
+    return (state & (STALE | DELAY | PROBE)) !== 0
   }
 
   /** Adds an address to an interface; false if it was there. */
@@ -88,8 +102,10 @@ export class RouteSocket {
     return true
   }
 
-  removeAddress(interfaceIndex: number, address: Uint8Array): void {
-    this.#socket.request(addressMessage(DELETE_ADDRESS, FLAG.REQUEST | FLAG.ACK, interfaceIndex, address), 'removing an address')
+  /** False if it was not there any more. */
+  tryRemoveAddress(interfaceIndex: number, address: Uint8Array): boolean {
+    const message = addressMessage(DELETE_ADDRESS, FLAG.REQUEST | FLAG.ACK, interfaceIndex, address)
+    return typeof this.#socket.tryRequest(message) !== 'number'
   }
 
   close(): void {

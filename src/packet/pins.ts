@@ -1,26 +1,7 @@
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, rmSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { EvenerError } from '../core/index.ts'
-import {
-  attachXdp,
-  BpfLink,
-  type BpfMap,
-  type BpfObject,
-  type BpfProgram,
-  type MapShape,
-  type NativeBpf,
-  openPinned,
-  openPinnedMap,
-  pin,
-  type XdpMode,
-} from '../kernel/bpf/index.ts'
-
-export interface AttachedInterface {
-  readonly name: string
-  readonly index: number
-  readonly mode: XdpMode
-  readonly link: BpfLink
-}
+import { BpfLink, type BpfMap, type BpfObject, type MapShape, type NativeBpf, openPinned, openPinnedMap, pin } from '../kernel/bpf/index.ts'
 
 /**
  * The folder of a BPF file system in which maps and links have names, so that packets go on while Evener is restarted.
@@ -56,7 +37,7 @@ export class Pins {
       if (maps.size === wanted.length) return maps
     }
     for (const map of maps.values()) map.close()
-    this.removeAll()
+    unpin(this.path)
     return new Map()
   }
 
@@ -75,7 +56,9 @@ export class Pins {
 
   /** Names of interfaces that have a pinned link. */
   linkNames(): string[] {
-    return readdirSync(this.path).flatMap((name) => (name.startsWith('link-') ? [name.slice('link-'.length)] : []))
+    return !existsSync(this.path)
+      ? []
+      : readdirSync(this.path).flatMap((name) => (name.startsWith('link-') ? [name.slice('link-'.length)] : []))
   }
 
   removeLink(interfaceName: string): void {
@@ -84,8 +67,7 @@ export class Pins {
 
   /** Takes programs off their interfaces and forgets all flows. */
   removeAll(): void {
-    if (!existsSync(this.path)) return
-    for (const name of readdirSync(this.path)) if (/^(map|link)-/.test(name)) rmSync(join(this.path, name), { force: true })
+    if (existsSync(this.path)) detachPins(this.path)
   }
 
   #mapPath(name: string): string {
@@ -107,49 +89,17 @@ function isSameShape(a: MapShape, b: MapShape): boolean {
   return a.type === b.type && a.keySize === b.keySize && a.valueSize === b.valueSize && a.maxEntries === b.maxEntries
 }
 
-/** Attaches to an interface, or exchanges the program of a link that an earlier process left. */
-export function attachInterface(
-  native: NativeBpf,
-  program: BpfProgram,
-  target: { name: string; index: number; xdp: 'none' | XdpMode },
-  pins: Pins | undefined,
-  mode: XdpMode | undefined,
-): AttachedInterface {
-  const earlier = pins?.openLink(target.name)
-  if (earlier !== undefined) {
-    try {
-      earlier.update(program)
-      return { name: target.name, index: target.index, mode: target.xdp === 'generic' ? 'generic' : 'native', link: earlier }
-    } catch {
-      // The interface was made anew under the same name: the link belongs to the old one.
-      earlier.close()
-      pins?.removeLink(target.name)
-    }
-  }
-  const attached = attachXdp(native, program, target.index, mode)
-  pins?.pinLink(target.name, attached.link)
-  return { name: target.name, index: target.index, ...attached }
+/** Takes programs off their interfaces and forgets all flows. Returns what was done, a line each. */
+export function detachPins(path: string): string[] {
+  if (!existsSync(path)) return [`nothing is pinned in ${path}`]
+  const names = unpin(path)
+  if (readdirSync(path).length === 0) rmdirSync(path)
+  const links = names.flatMap((name) => (name.startsWith('link-') ? [name.slice('link-'.length)] : []))
+  return links.length === 0 ? [`no program was pinned in ${path}`] : links.map((name) => `${name}: the program is off`)
 }
 
-/** What was set in /proc/sys, to be set back. */
-export class Sysctls {
-  readonly #before = new Map<string, string>()
-
-  set(name: string, value: string): void {
-    const path = join('/proc/sys', name)
-    if (!existsSync(path)) return
-    const before = readFileSync(path, 'utf8').trim()
-    if (before === value) return
-    writeFileSync(path, value)
-    if (!this.#before.has(path)) this.#before.set(path, before)
-  }
-
-  changes(): string[] {
-    return [...this.#before].map(([path, before]) => `${path}: was ${before}`)
-  }
-
-  restore(): void {
-    for (const [path, value] of this.#before) if (existsSync(path)) writeFileSync(path, value)
-    this.#before.clear()
-  }
+function unpin(path: string): string[] {
+  const names = readdirSync(path).filter((name) => /^(map|link)-/.test(name))
+  for (const name of names) rmSync(join(path, name), { force: true })
+  return names
 }

@@ -1,0 +1,93 @@
+import { formatAddress } from '../core/index.ts'
+import { PACKET_ALGORITHMS, type PacketListenerPlan } from '../packet/config.ts'
+import type { PoolPlan } from '../pool/config.ts'
+import type { ConfigCode, Path } from '../schema/index.ts'
+import type { Finding } from './diagnostic.ts'
+import type { Plan } from './plan.ts'
+
+/** Packet listeners beside their pools, and beside each other. */
+export function checkPackets(plan: Plan): Finding[] {
+  const listeners = plan.packet?.listeners ?? []
+  const pools = new Map(plan.pools.map((pool) => [pool.name, pool]))
+  const findings = checkOverlaps(plan, listeners)
+  for (const listener of listeners) {
+    const path = ['listeners', listener.name]
+    for (const [index, where] of listener.bind.entries()) {
+      if (where.family !== 'unix') continue
+      findings.push(fail([...path, 'bind', index], 'CONFIG_INVALID_ADDRESS', 'packets come to IP addresses, not to Unix sockets'))
+    }
+    const pool = pools.get(listener.pool)
+    if (pool !== undefined) findings.push(...checkPool(listener, pool))
+  }
+  return findings
+}
+
+function checkPool(listener: PacketListenerPlan, pool: PoolPlan): Finding[] {
+  const path = ['listeners', listener.name, 'packet']
+  const findings: Finding[] = []
+  const known: readonly string[] = PACKET_ALGORITHMS
+  if (listener.algorithm === undefined && !known.includes(pool.algorithm.name)) {
+    const message = `the algorithm of pool "${pool.name}", ${pool.algorithm.name}, does not run in the kernel`
+    findings.push(fail([...path, 'pool'], 'CONFIG_CONFLICT', message, 'for example algorithm: weighted-least-connections, beside "pool"'))
+  }
+  const families = new Set(listener.bind.flatMap(({ family }) => (family === 'unix' ? [] : [family])))
+  const port = singlePort(listener)
+  for (const { name, address } of pool.servers) {
+    const server = `server "${name}" of pool "${pool.name}"`
+    const refuse = (message: string, hint?: string) => findings.push(fail([...path, 'pool'], 'CONFIG_CONFLICT', message, hint))
+    if (address.family === 'unix') {
+      refuse(`${server} is a Unix socket, which packets do not reach`)
+      continue
+    }
+    const isRewritten = listener.forward === 'nat' || listener.forward === 'fullnat'
+    if (isRewritten && (families.size !== 1 || !families.has(address.family))) {
+      refuse(
+        `${server} has another address family than the listener`,
+        `forward: ${listener.forward} keeps the family; tun does not need to`,
+      )
+    } else if (!isRewritten && port !== undefined && address.port !== port) {
+      const hint = `give it the port ${port}, or forward: nat`
+      refuse(`${server} has port ${address.port}, and forward: ${listener.forward} cannot change the port, which is ${port}`, hint)
+    }
+  }
+  return findings
+}
+
+/** The port that clients ask for, where there is one only. */
+function singlePort({ addresses }: PacketListenerPlan): number | undefined {
+  const [first] = addresses
+  const isSame = addresses.every(({ firstPort, lastPort }) => firstPort === first.firstPort && lastPort === firstPort)
+  return isSame ? first?.firstPort : undefined
+}
+
+/** The same address, port and protocol twice; XDP takes packets before any socket sees them. */
+function checkOverlaps(plan: Plan, listeners: readonly PacketListenerPlan[]): Finding[] {
+  const findings: Finding[] = []
+  const taken: { owner: string; key: string }[] = []
+  for (const { name, bind } of plan.listeners) {
+    for (const where of bind) taken.push({ owner: `listener "${name}"`, key: `tcp ${formatAddress(where)}` })
+  }
+  for (const { name, addresses, protocols, bind } of listeners) {
+    const own: { owner: string; key: string }[] = []
+    for (const { address, firstPort, lastPort } of addresses) {
+      const host = address.includes(':') ? `[${address}]` : address
+      for (const protocol of protocols) {
+        const key = `${protocol} ${host}:${firstPort === lastPort ? firstPort : `${firstPort}-${lastPort}`}`
+        const clash = [...taken, ...own].find((other) => other.key === key)
+        const index = Math.max(
+          0,
+          bind.findIndex((where) => where.family !== 'unix' && where.host === address),
+        )
+        if (clash !== undefined)
+          findings.push(fail(['listeners', name, 'bind', index], 'CONFIG_DUPLICATE', `${key} is bound by ${clash.owner} already`))
+        own.push({ owner: `listener "${name}"`, key })
+      }
+    }
+    taken.push(...own)
+  }
+  return findings
+}
+
+function fail(path: Path, code: ConfigCode, message: string, hint?: string): Finding {
+  return { path, part: 'value', complaint: { code, message, hint } }
+}

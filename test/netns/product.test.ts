@@ -1,0 +1,143 @@
+import assert from 'node:assert/strict'
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import type { Forward } from '../../src/packet/index.ts'
+import { needsRoot } from '../support/needs.ts'
+import { Product } from './product.ts'
+import { ask, layWeb, serverAddress, VIP, VIP6 } from './web.ts'
+
+const NEEDED = needsRoot('ip', 'ethtool', 'nginx', 'curl')
+
+interface Wanted {
+  readonly isV6?: boolean
+  readonly port?: number
+  readonly packet?: object
+  readonly pool?: object
+  readonly plane?: object
+}
+
+/** One listener, three servers of weights 1, 3 and 6. */
+function configuration(forward: Forward, wanted: Wanted = {}): object {
+  const isV6 = wanted.isV6 === true
+  const at = (host: string, port: number) => (host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`)
+  const servers = [1, 3, 6].map((weight, index) => ({
+    name: 'abc'[index],
+    address: at(serverAddress(index, isV6), wanted.port ?? 80),
+    weight,
+  }))
+  const local = forward === 'fullnat' ? { local: { addresses: [isV6 ? 'fd02::1' : '10.2.0.1'] } } : {}
+  return {
+    workers: 1,
+    engine: 'portable',
+    packet: { pins: 'none', ...wanted.plane },
+    listeners: {
+      vip: { bind: at(isV6 ? VIP6 : VIP, 80), packet: { pool: 'app', forward, interfaces: ['c1', 's0'], ...local, ...wanted.packet } },
+    },
+    pools: { app: { algorithm: 'weighted-round-robin', servers, ...wanted.pool } },
+  }
+}
+
+for (const forward of ['nat', 'fullnat', 'dr', 'tun'] as const) {
+  for (const isV6 of [false, true]) {
+    test(
+      `evener run, ${forward} over IPv${isV6 ? 6 : 4}: nginx answers curl, 10, 30 and 60 of 100 for weights 1:3:6`,
+      NEEDED,
+      async (t) => {
+        const network = await layWeb(t, forward)
+        const product = await Product.start(network, 'lb', configuration(forward, { isV6 }))
+        const host = isV6 ? VIP6 : VIP
+        assert.deepEqual(ask(network, 100, host), { a: 10, b: 30, c: 60 })
+        assert.deepEqual(
+          product.status().servers.map(({ server, flows }) => [server, flows]),
+          [
+            ['a', 10],
+            ['b', 30],
+            ['c', 60],
+          ],
+        )
+        writeFileSync(join(network.folder, 'big'), Buffer.alloc(1 << 20, 'evener'))
+        const url = `http://${isV6 ? `[${host}]` : host}/big`
+        const size = network.run('client', 'curl', '-gs', '--max-time', '10', '-o', '/dev/null', '-w', '%{size_download}', url)
+        assert.equal(size, String(1 << 20))
+        assert.equal(await product.stop(), 0)
+      },
+    )
+  }
+}
+
+test('evener packet status, flows, stats and the metrics tell of the same flow; explain of the listener', NEEDED, async (t) => {
+  const network = await layWeb(t, 'nat')
+  const product = await Product.start(network, 'lb', configuration('nat', { port: 8080 }))
+  assert.deepEqual(ask(network, 1), { c: 1 })
+  assert.match(product.command('packet', 'status'), /c1 +native\n(?:.*\n)*vip +c +0 +1 +0 +1 /)
+  assert.match(product.command('packet', 'flows'), /tcp +10\.1\.0\.2:\d+ +10\.9\.0\.100:80 +vip +c +time-wait/)
+  assert.match(product.command('packet', 'stats'), /replied +\d/)
+  const metrics = network.run('lb', 'curl', '-s', 'http://127.0.0.1:9900/metrics')
+  assert.match(metrics, /evener_packet_server_flows_total\{listener="vip",server="c"\} 1\n/)
+  assert.match(metrics, /evener_packet_interface\{interface="s0",mode="native"\} 1\n/)
+  assert.match(product.command('status'), /vip +10\.9\.0\.100:80/)
+})
+
+test('a server that is drained gets no new flows, one that fails its check none at all, and both come back', NEEDED, async (t) => {
+  const network = await layWeb(t, 'dr')
+  const check = { tcp: {}, interval: '100ms', timeout: '1s', rise: 1, fall: 1 }
+  const product = await Product.start(network, 'lb', configuration('dr', { pool: { check } }))
+  product.command('server', 'drain', 'app/c')
+  assert.deepEqual(ask(network, 8), { a: 2, b: 6 })
+  network.run('net', 'ip', 'link', 'set', 'nb', 'down')
+  await product.logged('app/b is down')
+  assert.deepEqual(ask(network, 4), { a: 4 })
+  network.run('net', 'ip', 'link', 'set', 'nb', 'up')
+  await product.logged('app/b is up')
+  product.command('server', 'ready', 'app/c')
+  product.command('server', 'weight', 'app/a', '0')
+  const shares = ask(network, 9)
+  assert.deepEqual([shares.b, shares.c], [3, 6])
+})
+
+test('a reload changes servers and addresses and loses no flow', NEEDED, async (t) => {
+  const network = await layWeb(t, 'nat')
+  const product = await Product.start(network, 'lb', configuration('nat'))
+  const client = await network.stream('client', VIP, 80)
+  await client.ask()
+  const before = product.flows()
+  const pools = {
+    app: {
+      servers: [
+        { name: 'c', address: '10.2.0.13:80' },
+        { name: 'n', address: '10.2.0.11:8080' },
+      ],
+    },
+  }
+  const listeners = { vip: { bind: [`${VIP}:80`, '10.9.0.101:80'], packet: { pool: 'app', forward: 'nat', interfaces: ['c1', 's0'] } } }
+  assert.match(product.reload({ ...configuration('nat'), listeners, pools }), /generation 2/)
+  assert.equal(await client.ask(), before[0].server)
+  assert.deepEqual(ask(network, 4, '10.9.0.101'), { a: 2, c: 2 })
+})
+
+test(
+  'killed and started again, or stopped and started again: the kernel goes on forwarding, flows stay; detach ends it',
+  NEEDED,
+  async (t) => {
+    const network = await layWeb(t, 'nat')
+    const pins = network.mountPins()
+    const pinned = configuration('nat', { plane: { pins, atExit: 'keep' } })
+    const first = await Product.start(network, 'lb', pinned)
+    const client = await network.stream('client', VIP, 80)
+    const server = await client.ask()
+    await first.kill()
+    assert.equal(await client.ask(), server)
+    assert.deepEqual(ask(network, 9), { a: 1, b: 3, c: 5 })
+    const second = await Product.start(network, 'lb', pinned)
+    assert.equal(await client.ask(), server)
+    assert.ok(second.flows().some(({ state, server: name }) => state === 'established' && name === server))
+    const third = Product.spawn(network, 'lb', { ...pinned, admin: 'none' })
+    assert.equal(await third.ended, 1)
+    assert.match(third.log.join('\n'), /a running Evener has the packet plane/)
+    assert.equal(await second.stop(), 0)
+    assert.equal(await client.ask(), server)
+    assert.match(second.command('packet', 'detach', '--pins', pins), /c1: the program is off/)
+    assert.deepEqual(ask(network, 1), { x: 1 })
+  },
+)

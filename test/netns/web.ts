@@ -1,0 +1,90 @@
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { createInterface } from 'node:readline'
+import type { TestContext } from 'node:test'
+import type { Forward } from '../../src/packet/index.ts'
+import { Network } from './network.ts'
+
+export const VIP = '10.9.0.100'
+export const VIP6 = 'fd09::100'
+export const NAMES = ['a', 'b', 'c']
+export const EVENER = join(import.meta.dirname, '../../bin/evener.js')
+
+/** Address of the server with this place in NAMES. */
+export function serverAddress(index: number, isV6 = false): string {
+  return isV6 ? `fd02::${11 + index}` : `10.2.0.${11 + index}`
+}
+
+/**
+ * The client, one balancer, three nginx servers that answer with their names, over IPv4 and IPv6. DR and TUN servers answer the client
+ * past the balancer's program, through the stack of its machine, which is a router here.
+ *
+ *     client 10.1.0.2 ── c0 [lb 10.1.0.1 / 10.2.0.1] s0 ── bridge ── 10.2.0.11, .12, .13
+ *            fd01::2           fd01::1 / fd02::1                     fd02::11, …
+ */
+export async function layWeb(t: TestContext, forward: Forward): Promise<Network> {
+  const network = new Network(t)
+  for (const name of ['client', 'lb', 'net', ...NAMES]) network.addSpace(name)
+  network.run('net', 'ip', 'link', 'add', 'br0', 'type', 'bridge')
+  network.run('net', 'ip', 'link', 'set', 'br0', 'up')
+  network.link('client', 'c0', 'lb', 'c1')
+  network.address('client', 'c0', '10.1.0.2/24', 'fd01::2/64')
+  network.address('lb', 'c1', '10.1.0.1/24', 'fd01::1/64')
+  network.link('lb', 's0', 'net', 'lb0')
+  network.address('lb', 's0', '10.2.0.1/24', 'fd02::1/64')
+  network.run('net', 'ip', 'link', 'set', 'lb0', 'master', 'br0')
+  network.run('client', 'ip', 'route', 'add', 'default', 'via', '10.1.0.1')
+  network.run('client', 'ip', 'route', 'add', 'default', 'via', 'fd01::1')
+  // What the servers send directly is routed back by the balancer's own stack, as a router beside it would.
+  const router = [
+    'net.ipv4.ip_forward=1',
+    'net.ipv6.conf.all.forwarding=1',
+    'net.ipv4.conf.all.rp_filter=0',
+    'net.ipv4.conf.s0.rp_filter=0',
+  ]
+  network.run('lb', 'sysctl', '-qw', ...router)
+  for (const [index, name] of NAMES.entries()) {
+    network.link(name, 'e0', 'net', `n${name}`)
+    network.run('net', 'ip', 'link', 'set', `n${name}`, 'master', 'br0')
+    network.address(name, 'e0', `${serverAddress(index)}/24`, `${serverAddress(index, true)}/64`)
+    if (forward !== 'fullnat') {
+      network.run(name, 'ip', 'route', 'add', 'default', 'via', '10.2.0.1')
+      network.run(name, 'ip', 'route', 'add', 'default', 'via', 'fd02::1')
+    }
+    if (forward === 'dr' || forward === 'tun') await beRealServer(network, name, forward)
+    startNginx(network, name)
+  }
+  return network
+}
+
+/** `evener realserver` in a server's namespace. */
+async function beRealServer(network: Network, name: string, mode: 'dr' | 'tun'): Promise<void> {
+  const state = join(network.folder, `${name}.state`)
+  const words = ['realserver', '--vip', VIP, '--vip', VIP6, '--mode', mode, '--interface', 'e0', '--state', state]
+  const child = network.start(name, process.execPath, EVENER, ...words)
+  if (child.stdout === null) throw new Error('no output')
+  const lines = createInterface({ input: child.stdout })
+  await new Promise<void>((resolve) => lines.on('line', (line) => line.startsWith('all of it') && resolve()))
+}
+
+/** Answers its name on ports 80 and 8080, and files below /big. */
+export function startNginx(network: Network, name: string): void {
+  const file = join(network.folder, `${name}.conf`)
+  const listen = ['80', '8080', '[::]:80 ipv6only=on', '[::]:8080 ipv6only=on'].map((where) => `listen ${where};`).join(' ')
+  writeFileSync(
+    file,
+    `daemon off; master_process off; user root; pid ${network.folder}/${name}.pid; error_log /dev/null; events {}
+     http { access_log off; server { ${listen} location / { return 200 "${name}"; } location /big { root ${network.folder}; } } }`,
+  )
+  network.start(name, 'nginx', '-c', file, '-p', network.folder)
+  network.run(name, 'sh', '-c', 'until curl -so /dev/null http://127.0.0.1/; do :; done')
+}
+
+/** Which server answered how many of `count` requests; "x" counts those without an answer within a second. */
+export function ask(network: Network, count: number, host = VIP, port = 80): Record<string, number> {
+  const url = `http://${host.includes(':') ? `[${host}]` : host}:${port}/`
+  const script = `for i in $(seq ${count}); do curl -gs --max-time 1 '${url}' || printf x; done`
+  const shares: Record<string, number> = {}
+  for (const name of network.run('client', 'sh', '-c', script)) shares[name] = (shares[name] ?? 0) + 1
+  return shares
+}
