@@ -14,6 +14,10 @@ const REASONS: Readonly<Record<string, string>> = {
   EPIPE: 'connection closed',
 }
 
+/** Headers of the PROXY protocol by which a balancer speaks for itself: versions 1 and 2. */
+const UNKNOWN_LINE = Buffer.from('PROXY UNKNOWN\r\n')
+const LOCAL_HEADER = Buffer.from('0d0a0d0a000d0a515549540a20000000', 'hex')
+
 /** Connections for active checks, over node:net, node:tls and node:dgram: a few a second, in the control thread. */
 export const checkConnect: CheckConnect = (target, events) => {
   return target.transport === 'udp' ? new CheckDatagrams(target, events) : new CheckConnection(target, events)
@@ -32,7 +36,11 @@ class CheckConnection implements CheckSocket {
     const { address } = target
     this.#plain = connectTcp(address.family === 'unix' ? { path: address.path } : { host: address.host, port: address.port, noDelay: true })
     this.#socket = this.#plain
-    this.#plain.once('connect', () => (target.transport === 'tls' ? this.secure() : events.opened()))
+    this.#plain.once('connect', () => {
+      if (target.proxyProtocol !== undefined) this.#plain.write(target.proxyProtocol === 1 ? UNKNOWN_LINE : LOCAL_HEADER)
+      if (target.transport === 'tls') this.secure()
+      else events.opened()
+    })
     this.#attach(this.#plain)
   }
 

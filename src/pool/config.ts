@@ -1,7 +1,9 @@
 import { z } from 'zod'
+import { normaliseProxyProtocol, proxyProtocol } from '../proxy/config.ts'
 import { always, duration, given, options, type Report } from '../schema/index.ts'
 import { algorithm, normaliseAlgorithm } from './algorithm/option.ts'
 import { check, normaliseCheck } from './check/option/check.ts'
+import type { CheckPlan } from './check/plan.ts'
 import { discover, normaliseDiscover } from './discovery/option.ts'
 import { normalisePersistence, persistence } from './persistence/option.ts'
 import type { LimitsPlan, PoolPlan } from './plan.ts'
@@ -36,6 +38,9 @@ export const pool = options({
   })
     .prefault({})
     .describe('Override those of the listener and the top level.'),
+  proxyProtocol: proxyProtocol
+    .optional()
+    .describe('Each connection to its servers begins with a header that names the client; then no connection serves two clients.'),
   limits: options({
     maxConnections: count.optional().describe('Connections to each server at a time. Each carries one request at a time.'),
     maxRequests: count.optional().describe('Requests that each server works on at a time.'),
@@ -109,9 +114,10 @@ export function normalisePool(
     algorithm: normaliseAlgorithm(config.algorithm),
     servers: config.servers.map(normaliseServer),
     discover: config.discover && normaliseDiscover(config.discover),
-    check: config.check && normaliseCheck(config.check),
+    check: config.check && introduced(normaliseCheck(config.check), config.proxyProtocol),
     keepAlive: { maxIdle: config.keepAlive.idle, idleTimeoutMs: config.keepAlive.timeout },
     timeouts: { connectMs: connect, responseMs: response },
+    proxyProtocol: normaliseProxyProtocol(config.proxyProtocol),
     limits: { each: normaliseLimits(config.limits), total: normaliseLimits(config.limits.total) },
     minAvailable: config.minAvailable,
     panicPercent: config.panic,
@@ -122,6 +128,13 @@ export function normalisePool(
     retryBudget: normaliseRetryBudget(config.retryBudget),
     persistence: normalisePersistence(config.persistence),
   }
+}
+
+/** A check of the servers' own port begins as their connections do. */
+function introduced(plan: CheckPlan, sends: PoolConfig['proxyProtocol']): CheckPlan {
+  const version = normaliseProxyProtocol(sends)?.version
+  const isElsewhere = plan.address !== undefined || plan.port !== undefined || plan.kind === 'udp'
+  return version === undefined || isElsewhere ? plan : { ...plan, proxyProtocol: version }
 }
 
 function normaliseLimits({ maxConnections = 0, maxRequests = 0 }: { maxConnections?: number; maxRequests?: number }): LimitsPlan {

@@ -14,6 +14,8 @@ export interface PoolPlan {
   readonly check: CheckPlan | undefined
   readonly keepAlive: KeepAlivePlan
   readonly timeouts: PoolTimeoutsPlan
+  /** What its servers are sent at the beginning of each connection; undefined for nothing. */
+  readonly proxyProtocol: ProxyProtocolPlan | undefined
   /** Of each server that sets none itself, and of all servers together. */
   readonly limits: { readonly each: LimitsPlan; readonly total: LimitsPlan }
   readonly minAvailable: number
@@ -26,6 +28,12 @@ export interface PoolPlan {
   readonly breaker: BreakerDefinition | undefined
   readonly retryBudget: RetryBudgetDefinition | undefined
   readonly persistence: PersistenceDefinition | undefined
+}
+
+/** A header of the PROXY protocol. */
+export interface ProxyProtocolPlan {
+  readonly version: 1 | 2
+  readonly tlvs: readonly ('authority' | 'alpn' | 'unique-id' | 'checksum')[]
 }
 
 export interface ServerPlan {

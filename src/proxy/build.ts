@@ -3,9 +3,10 @@ import { definitionOf, Pool, type PoolPlan, type SlotAssignment } from '../pool/
 import { compileHeaderEdit, compileRewrite, RedirectTemplate, Router } from '../route/index.ts'
 import { contentTypeLine, type LocalAnswer } from './answer.ts'
 import { attempt } from './attempt.ts'
-import type { ErrorPagePlan, HttpListenerPlan, HttpRoutePlan, ListenerPlan, TcpListenerPlan } from './config.ts'
+import type { AcceptProxyProtocolPlan, ErrorPagePlan, HttpListenerPlan, HttpRoutePlan, ListenerPlan, TcpListenerPlan } from './config.ts'
 import { ErrorPages } from './error-pages.ts'
 import type { Step } from './exchange.ts'
+import type { HeaderPolicy } from './header-gate.ts'
 import type { ConnectionSite } from './listener.ts'
 import { literal } from './literal.ts'
 import type { ProxySeries } from './metrics.ts'
@@ -51,7 +52,17 @@ export function compilePlan(
     const pool = new Pool(definitionOf(each), slots.pools[index], worker.table, worker.index, worker.queues)
     const servers = each.servers.map((_, position) => serverOf(each, position))
     const cookie = pool.cookie?.mode === 'passive' ? null : pool.cookie
-    return { name: each.name, index, pool, servers, remembers: pool.remembers, cookie, steps: stepsOf(pool), series: series.pools[index] }
+    return {
+      name: each.name,
+      index,
+      pool,
+      servers,
+      proxyProtocol: each.proxyProtocol ?? null,
+      remembers: pool.remembers,
+      cookie,
+      steps: stepsOf(pool),
+      series: series.pools[index],
+    }
   })
   const byName = new Map(pools.map((pool) => [pool.name, pool]))
   const trusted = new CidrSet(plan.trustedProxies)
@@ -75,6 +86,7 @@ function compileHttp(listener: HttpListenerPlan, shared: Shared): ListenerSite {
   return {
     kind: 'http',
     name: listener.name,
+    headerPolicy: headerPolicyOf(listener.acceptProxyProtocol),
     use: shared.use,
     series: shared.series.http[listener.name],
     router: new Router(listener.routes),
@@ -96,14 +108,23 @@ function compileTcp(listener: TcpListenerPlan, shared: Shared): StreamSite {
   return {
     kind: 'tcp',
     name: listener.name,
+    headerPolicy: headerPolicyOf(listener.acceptProxyProtocol),
     series: shared.series.tcp[listener.name],
     use: shared.use,
     limits: listener.limits,
     timeouts: listener.timeouts,
     attempts: listener.attempts,
     resetsWhenDown: listener.onServerDown === 'reset',
-    routes: listener.routes.map(({ id, pool, connectMs }) => ({ id, connectMs, pool: shared.byName.get(pool) as PoolState })),
+    routes: listener.routes.map(({ id, pool, connectMs, proxyProtocol }) => {
+      const state = shared.byName.get(pool) as PoolState
+      return { id, connectMs, pool: state, proxyProtocol: proxyProtocol ?? state.proxyProtocol }
+    }),
   }
+}
+
+function headerPolicyOf(plan: AcceptProxyProtocolPlan | undefined): HeaderPolicy | null {
+  if (plan === undefined) return null
+  return { from: new CidrSet(plan.from), takesOthers: plan.others === 'direct', timeoutMs: plan.timeoutMs }
 }
 
 function compileRoute(route: HttpRoutePlan, index: number, pools: ReadonlyMap<string, PoolState>): RouteState {

@@ -16,11 +16,13 @@ import {
   sizeOrNone,
 } from '../schema/index.ts'
 import type { HttpListenerPlan, HttpRoutePlan, ListenerPlan } from './plan.ts'
+import { acceptProxyProtocol, normaliseAcceptProxyProtocol } from './proxy-protocol/option.ts'
 import { normaliseRetry, retry } from './retry-option.ts'
 import { normaliseTcp, tcp } from './stream/option.ts'
 
 export { errorPages, normaliseErrorPages } from './error-page-option.ts'
 export type * from './plan.ts'
+export { normaliseProxyProtocol, proxyProtocol } from './proxy-protocol/send-option.ts'
 
 /** A head and what the proxy adds to it must fit into one block of the engine, which has 32 KiB. */
 const headSize = sizeBetween(1024, 24 * 1024)
@@ -100,6 +102,9 @@ const http = options({
 /** One entry of `listeners`. */
 export const listener = options({
   bind: oneOrMore(address).describe('Where to listen: "0.0.0.0:80", "[::]:80", ":80" (all IPv4 addresses), "unix:/run/web.sock".'),
+  acceptProxyProtocol: acceptProxyProtocol
+    .optional()
+    .describe('Peers whose connections begin with a header of the PROXY protocol; none without this.'),
   http: http.optional().describe('Requests of HTTP/1.1 and HTTP/1.0.'),
   tcp: tcp.optional().describe('Connections of any protocol over TCP, byte for byte.'),
   packet: packet.optional().describe('Packets that the kernel forwards: NAT, direct routing, tunnels.'),
@@ -122,8 +127,12 @@ export interface ListenerDefaults {
 
 export function normaliseListener(name: string, config: ListenerConfig, defaults: ListenerDefaults): ListenerPlan {
   const { bind, tcp: stream } = config
-  if (stream === undefined) return normaliseHttp(name, bind, config.http as z.output<typeof http>, defaults)
-  return normaliseTcp(name, bind, stream, { connectMs: defaults.timeouts.connect, poolTimeouts: defaults.poolTimeouts })
+  const accept = normaliseAcceptProxyProtocol(config.acceptProxyProtocol)
+  if (stream === undefined) {
+    return { ...normaliseHttp(name, bind, config.http as z.output<typeof http>, defaults), acceptProxyProtocol: accept }
+  }
+  const { timeouts: inherited, poolTimeouts } = defaults
+  return normaliseTcp(name, bind, stream, { acceptProxyProtocol: accept, connectMs: inherited.connect, poolTimeouts })
 }
 
 function normaliseHttp(
@@ -131,7 +140,7 @@ function normaliseHttp(
   bind: HttpListenerPlan['bind'],
   config: z.output<typeof http>,
   defaults: ListenerDefaults,
-): HttpListenerPlan {
+): Omit<HttpListenerPlan, 'acceptProxyProtocol'> {
   const time = { ...defaults.timeouts, ...given(config.timeouts) }
   const limit = { ...defaults.limits, ...given(config.limits) }
   return {

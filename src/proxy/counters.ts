@@ -1,3 +1,4 @@
+import type { ClientAddress } from '../core/index.ts'
 import type { Exchange } from './exchange.ts'
 import type { ConnectionSite } from './listener.ts'
 import type { Stream } from './stream/stream.ts'
@@ -6,6 +7,8 @@ import type { Stream } from './stream/stream.ts'
 export interface ProxyCounters {
   connectionOpened(site: ConnectionSite): void
   connectionClosed(site: ConnectionSite): void
+  /** A connection was refused for its header of the PROXY protocol; by HEADER_REFUSAL. */
+  headerRefused(site: ConnectionSite, refusal: number): void
   /** The exchange is over: status, termination, bytes, durations, attempts are final. */
   exchanged(exchange: Exchange): void
   /** The stream is over: termination, bytes, durations, attempts are final. */
@@ -16,4 +19,6 @@ export interface ProxyCounters {
 export interface ExchangeLog {
   write(exchange: Exchange): void
   writeStream(stream: Stream): void
+  /** A connection that did not get to its listener. */
+  writeRefused(listener: string, client: ClientAddress, reason: string, bytesIn: number): void
 }

@@ -5,6 +5,7 @@ import type { Exchange } from './exchange.ts'
 import { HeadBuffer } from './head-buffer.ts'
 import type { ListenerState } from './listener.ts'
 import { literal } from './literal.ts'
+import type { ProxiedClient } from './proxied-client.ts'
 import { SliceQueue } from './slice-queue.ts'
 import { TERMINATION } from './termination.ts'
 import type { ProxyWorker } from './worker.ts'
@@ -39,6 +40,8 @@ export class DownstreamConnection implements ConnectionHandler, TimerTarget {
   readonly worker: ProxyWorker
   readonly listener: ListenerState
   readonly connection: Connection
+  /** Who the connection is from, where a balancer in front has introduced it. */
+  readonly proxied: ProxiedClient | null
   phase: number = PHASE.HEAD
   exchange: Exchange | null = null
   requestCount = 0
@@ -63,10 +66,11 @@ export class DownstreamConnection implements ConnectionHandler, TimerTarget {
   /** How long a closing connection has not taken a byte. */
   #stalledMs = 0
 
-  constructor(worker: ProxyWorker, listener: ListenerState, connection: Connection) {
+  constructor(worker: ProxyWorker, listener: ListenerState, connection: Connection, proxied: ProxiedClient | null) {
     this.worker = worker
     this.listener = listener
     this.connection = connection
+    this.proxied = proxied
     this.#timer = new Timer(this)
     this.#stash = new SliceQueue(worker.engine.blocks)
     this.#head = new HeadBuffer(worker.engine.blocks)
@@ -317,7 +321,8 @@ export class DownstreamConnection implements ConnectionHandler, TimerTarget {
 
   /** Asks the socket for the peer once, so that a connection without a request costs no system call for it. */
   #identify(): void {
-    this.connection.readRemoteIp(this.client)
+    if (this.proxied === null) this.connection.readRemoteIp(this.client)
+    else this.client.copy(this.proxied.source)
     if (this.client.family === 0) {
       this.clientBytes = UNKNOWN
       this.forwardedNode = UNKNOWN

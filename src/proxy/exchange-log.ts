@@ -1,4 +1,4 @@
-import { formatIp } from '../core/index.ts'
+import { type ClientAddress, formatIp } from '../core/index.ts'
 import { type Engine, Timer, type TimerTarget } from '../engine/index.ts'
 import { FIELD } from '../http/index.ts'
 import { type AccessLogSink, LogRecord, NO_HTTP } from '../observe/index.ts'
@@ -16,7 +16,7 @@ const FLUSH_MS = 50
 /** RFC 7239 §6.2, for clients on a Unix socket. */
 const UNKNOWN = literal('unknown')
 /** Where no access log is configured. */
-export const NO_LOG: ExchangeLog = { write() {}, writeStream() {} }
+export const NO_LOG: ExchangeLog = { write() {}, writeStream() {}, writeRefused() {} }
 
 /** Writes a line for each exchange. The first of a chunk arms the timer that sends the chunk off. */
 export class ExchangeLogger implements ExchangeLog, TimerTarget {
@@ -73,6 +73,22 @@ export class ExchangeLogger implements ExchangeLog, TimerTarget {
     record.pool = route?.pool.name ?? ''
     record.server = serverIndex === -1 ? '' : (route?.pool.servers[serverIndex].name ?? '')
     record.termination = STREAM_ENDS[stream.termination].name
+    this.#send(record)
+  }
+
+  writeRefused(listener: string, client: ClientAddress, reason: string, bytesIn: number): void {
+    const record = this.#record
+    forgetRequest(record)
+    record.timeMs = this.#engine.wallClock()
+    record.client = client.family === 0 ? UNKNOWN : literal(formatIp(client))
+    record.bytesIn = bytesIn
+    record.bytesOut = 0
+    record.durationMs = 0
+    record.firstByteMs = -1
+    record.attempts = 0
+    record.listener = listener
+    record.route = record.pool = record.server = ''
+    record.termination = reason
     this.#send(record)
   }
 

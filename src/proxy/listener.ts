@@ -1,5 +1,7 @@
 import type { Connection, ConnectionHandler, Listener } from '../engine/index.ts'
 import { DownstreamConnection } from './downstream.ts'
+import { HeaderGate } from './header-gate.ts'
+import type { ProxiedClient } from './proxied-client.ts'
 import type { ListenerSite } from './site.ts'
 import type { StreamSite } from './stream/site.ts'
 import { Stream } from './stream/stream.ts'
@@ -7,6 +9,13 @@ import type { ProxyWorker } from './worker.ts'
 
 /** What a listener that accepts connections is for. */
 export type ConnectionSite = ListenerSite | StreamSite
+
+/** Makes the owner of a connection; `proxied` is who it is from where a balancer in front introduced it. */
+export type Serve<S extends ConnectionSite> = (
+  listener: ListenerState<S>,
+  connection: Connection,
+  proxied: ProxiedClient | null,
+) => ConnectionHandler
 
 /**
  * A listener as long as it has the same addresses, over any number of Plans. What the Plan says of it is in `current`, which a
@@ -21,14 +30,9 @@ export class ListenerState<S extends ConnectionSite = ListenerSite> {
   isRetired = false
   #sockets: readonly Listener[] = []
   #isPaused = false
-  readonly #serve: (listener: ListenerState<S>, connection: Connection) => ConnectionHandler
+  readonly #serve: Serve<S>
 
-  constructor(
-    worker: ProxyWorker,
-    name: string,
-    current: S,
-    serve: (listener: ListenerState<S>, connection: Connection) => ConnectionHandler,
-  ) {
+  constructor(worker: ProxyWorker, name: string, current: S, serve: Serve<S>) {
     this.worker = worker
     this.name = name
     this.current = current
@@ -47,7 +51,12 @@ export class ListenerState<S extends ConnectionSite = ListenerSite> {
       this.#isPaused = true
       for (const socket of this.#sockets) socket.pause()
     }
-    return this.#serve(this, connection)
+    const { headerPolicy } = this.current
+    return headerPolicy === null ? this.#serve(this, connection, null) : new HeaderGate(this, connection).begin(headerPolicy)
+  }
+
+  serve(connection: Connection, proxied: ProxiedClient | null): ConnectionHandler {
+    return this.#serve(this, connection, proxied)
   }
 
   /** A connection of this listener is over. */
@@ -60,12 +69,12 @@ export class ListenerState<S extends ConnectionSite = ListenerSite> {
   }
 }
 
-export function serveHttp(listener: ListenerState, connection: Connection): ConnectionHandler {
-  return new DownstreamConnection(listener.worker, listener, connection)
+export function serveHttp(listener: ListenerState, connection: Connection, proxied: ProxiedClient | null): ConnectionHandler {
+  return new DownstreamConnection(listener.worker, listener, connection, proxied)
 }
 
-export function serveStream(listener: ListenerState<StreamSite>, connection: Connection): ConnectionHandler {
-  const stream = new Stream(listener.worker, listener, connection)
+export function serveStream(listener: ListenerState<StreamSite>, connection: Connection, proxied: ProxiedClient | null): ConnectionHandler {
+  const stream = new Stream(listener.worker, listener, connection, proxied)
   stream.begin()
   return stream
 }

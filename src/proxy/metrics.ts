@@ -1,6 +1,7 @@
 import { type MetricDefinition, observeDuration, type SeriesAllocator } from '../observe/index.ts'
 import type { ProxyCounters } from './counters.ts'
 import type { Exchange } from './exchange.ts'
+import { HEADER_REFUSALS } from './header-gate.ts'
 import type { ConnectionSite } from './listener.ts'
 import { allocatePoolSeries, countQueued, POOL_METRICS, type PoolSeries } from './pool-metrics.ts'
 import type { ListenerSite } from './site.ts'
@@ -43,6 +44,12 @@ export const PROXY_METRICS = {
   },
   retries: { name: 'evener_http_retries_total', type: 'counter', help: 'Attempts after the first.', labels: ['listener'] },
   ...POOL_METRICS,
+  headersRefused: {
+    name: 'evener_proxy_protocol_refused_total',
+    type: 'counter',
+    help: 'Connections that were refused for their header of the PROXY protocol, by reason; where a listener accepts it.',
+    labels: ['listener', 'reason'],
+  },
   tcpEnds: STREAM_METRICS.ends,
   tcpDuration: STREAM_METRICS.duration,
   tcpBytesIn: STREAM_METRICS.bytesIn,
@@ -57,10 +64,16 @@ export const PROXY_METRICS = {
   },
 } as const satisfies Record<string, MetricDefinition>
 
-/** Where an http listener's series are in the metrics table. Plain data for the workers. */
-export interface ListenerSeries {
+/** The series of every listener that accepts connections. */
+export interface ConnectionSeries {
   readonly connections: number
   readonly accepted: number
+  /** By HEADER_REFUSAL; empty where no header is read. */
+  readonly headersRefused: readonly number[]
+}
+
+/** Where an http listener's series are in the metrics table. Plain data for the workers. */
+export interface ListenerSeries extends ConnectionSeries {
   /** By STATUS_CLASSES. */
   readonly requests: readonly number[]
   /** By TERMINATION; 0 (complete) is not counted here. */
@@ -81,31 +94,40 @@ export interface ProxySeries {
   readonly logDropped: number
 }
 
+/** What of a listener its series depend on. */
+export interface CountedListener {
+  readonly name: string
+  readonly kind: 'http' | 'tcp'
+  readonly acceptProxyProtocol?: object | undefined
+}
+
 /** Finds or makes the series, in the control thread. */
 export function allocateSeries(
   allocator: SeriesAllocator,
-  listeners: readonly { readonly name: string; readonly kind: 'http' | 'tcp' }[],
+  listeners: readonly CountedListener[],
   pools: readonly { readonly name: string }[],
 ): ProxySeries {
-  const common = (name: string) => ({
+  const common = ({ name, acceptProxyProtocol }: CountedListener): ConnectionSeries => ({
     connections: allocator.cell(PROXY_METRICS.connections, [name]),
     accepted: allocator.cell(PROXY_METRICS.accepted, [name]),
+    headersRefused:
+      acceptProxyProtocol === undefined
+        ? []
+        : HEADER_REFUSALS.map((reason) => allocator.cell(PROXY_METRICS.headersRefused, [name, reason])),
   })
-  const of = <T>(kind: 'http' | 'tcp', allocate: (name: string) => T): Record<string, T> =>
-    Object.fromEntries(listeners.filter((listener) => listener.kind === kind).map(({ name }) => [name, allocate(name)]))
+  const of = <T>(kind: 'http' | 'tcp', allocate: (name: string, common: ConnectionSeries) => T): Record<string, T> =>
+    Object.fromEntries(
+      listeners.filter((listener) => listener.kind === kind).map((listener) => [listener.name, allocate(listener.name, common(listener))]),
+    )
   return {
-    http: of('http', (name) => allocateHttpSeries(allocator, name, common(name))),
-    tcp: of('tcp', (name) => allocateStreamSeries(allocator, name, common(name))),
     pools: pools.map(({ name }) => allocatePoolSeries(allocator, name)),
+    http: of('http', (name, shared) => allocateHttpSeries(allocator, name, shared)),
+    tcp: of('tcp', (name, shared) => allocateStreamSeries(allocator, name, shared)),
     logDropped: allocator.cell(PROXY_METRICS.logDropped, []),
   }
 }
 
-function allocateHttpSeries(
-  allocator: SeriesAllocator,
-  name: string,
-  common: { readonly connections: number; readonly accepted: number },
-): ListenerSeries {
+function allocateHttpSeries(allocator: SeriesAllocator, name: string, common: ConnectionSeries): ListenerSeries {
   const one = (definition: MetricDefinition, ...values: string[]): number => allocator.cell(definition, [name, ...values])
   return {
     ...common,
@@ -147,6 +169,10 @@ export class RowCounters implements ProxyCounters {
     row[series.attempts] += exchange.attempts
     if (exchange.attempts > 1) row[series.retries] += exchange.attempts - 1
     if (exchange.queuePosition >= 0) countQueued(row, (exchange.pool as PoolState).series, exchange)
+  }
+
+  headerRefused(site: ConnectionSite, refusal: number): void {
+    this.#row[site.series.headersRefused[refusal]]++
   }
 
   streamed(stream: Stream): void {

@@ -1,7 +1,9 @@
 import type { SocketAddress } from '../core/index.ts'
 import type { RoutePlan } from '../route/index.ts'
+import type { AcceptProxyProtocolPlan } from './proxy-protocol/option.ts'
 import type { TcpListenerPlan } from './stream/plan.ts'
 
+export type { AcceptProxyProtocolPlan } from './proxy-protocol/option.ts'
 export type * from './stream/plan.ts'
 
 /** An entry of `listeners` with `http`. */
@@ -9,6 +11,7 @@ export interface HttpListenerPlan {
   readonly name: string
   readonly bind: readonly SocketAddress[]
   readonly kind: 'http'
+  readonly acceptProxyProtocol: AcceptProxyProtocolPlan | undefined
   readonly timeouts: ListenerTimeoutsPlan
   readonly limits: ListenerLimitsPlan
   /** Pseudonym in Via; undefined adds no Via. */

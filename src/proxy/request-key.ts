@@ -41,7 +41,9 @@ export class RequestKeys implements KeySource {
   }
 
   #destination(key: HashKey): number {
-    const socket = (this.#exchange.downstream as DownstreamConnection).connection.local
+    const { connection, proxied } = this.#exchange.downstream as DownstreamConnection
+    if (proxied !== null) return hashAddress(key, proxied.destination)
+    const socket = connection.local
     if (socket.family === 'unix') return NO_KEY
     parseIp(socket.host, local)
     return hashAddress(key, local)
@@ -49,7 +51,7 @@ export class RequestKeys implements KeySource {
 }
 
 /** The first bits of an address. A client on a Unix socket has none. */
-function hashAddress(key: HashKey, client: ClientAddress): number {
+export function hashAddress(key: HashKey, client: ClientAddress): number {
   if (client.family === 0) return NO_KEY
   const bits = client.family === 4 ? key.prefixLength4 : key.prefixLength6
   putWord(0, client.word0, bits)

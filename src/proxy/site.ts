@@ -5,6 +5,7 @@ import type { LocalAnswer } from './answer.ts'
 import type { ExchangeTimeoutsPlan, ListenerLimitsPlan, ListenerTimeoutsPlan } from './config.ts'
 import type { ErrorPages } from './error-pages.ts'
 import type { Step } from './exchange.ts'
+import type { HeaderPolicy } from './header-gate.ts'
 import type { ListenerSeries } from './metrics.ts'
 import type { PlanUse } from './plan-use.ts'
 import type { PoolState } from './upstream/pool-state.ts'
@@ -13,6 +14,8 @@ import type { PoolState } from './upstream/pool-state.ts'
 export interface ListenerSite {
   readonly kind: 'http'
   readonly name: string
+  /** Whose headers of the PROXY protocol are read; null where nobody's are. */
+  readonly headerPolicy: HeaderPolicy | null
   readonly series: ListenerSeries
   readonly use: PlanUse
   readonly router: Router

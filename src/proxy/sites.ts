@@ -150,5 +150,6 @@ function optionsOf(pool: PoolPlan, index: number): UpstreamServerOptions {
     address,
     maxIdle: pool.keepAlive.maxIdle,
     idleTimeoutMs: pool.keepAlive.idleTimeoutMs,
+    proxyProtocol: pool.proxyProtocol,
   }
 }

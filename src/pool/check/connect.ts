@@ -7,6 +7,8 @@ export interface CheckTarget {
   readonly transport: 'tcp' | 'tls' | 'udp'
   /** How TLS is spoken, from the first byte (`tls`) or once the protocol has asked for it; undefined where it never is. */
   readonly tls: CheckTlsPlan | undefined
+  /** Version of the header of the PROXY protocol to begin with, which says that nobody is proxied. */
+  readonly proxyProtocol?: 1 | 2 | undefined
 }
 
 /** The end of a connection that a check holds. */

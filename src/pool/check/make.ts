@@ -26,7 +26,7 @@ export interface CheckDefinition {
 export function makeCheck(plan: CheckPlan, server: SocketAddress): CheckDefinition {
   const address = placeOf(plan, server)
   const host = 'host' in plan ? (plan.host ?? formatAddress(server)) : ''
-  const target: CheckTarget = { address, transport: transportOf(plan), tls: tlsOf(plan) }
+  const target: CheckTarget = { address, transport: transportOf(plan), tls: tlsOf(plan), proxyProtocol: plan.proxyProtocol }
   return {
     key: JSON.stringify([address, host, plan]),
     label: plan.kind,

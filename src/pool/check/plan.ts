@@ -24,6 +24,8 @@ export interface CheckPlace {
   readonly address: SocketAddress | undefined
   /** The server's host with another port; never beside `address`. */
   readonly port: number | undefined
+  /** Version of the header of the PROXY protocol that the server expects, with which the check speaks for itself. */
+  readonly proxyProtocol?: 1 | 2 | undefined
 }
 
 export type ProbePlan = ExchangeProbePlan | HttpProbePlan | SmtpProbePlan | MailboxProbePlan | RedisProbePlan | MemcachedProbePlan

@@ -1,4 +1,5 @@
 import { type MetricDefinition, observeDuration, type SeriesAllocator } from '../../observe/index.ts'
+import type { ConnectionSeries } from '../metrics.ts'
 import type { Stream } from './stream.ts'
 import { STREAM_ENDS } from './termination.ts'
 
@@ -25,9 +26,7 @@ export const STREAM_METRICS = {
 } as const satisfies Record<string, MetricDefinition>
 
 /** Where the series of a tcp listener are in the metrics table. Plain data for the workers. */
-export interface StreamSeries {
-  readonly connections: number
-  readonly accepted: number
+export interface StreamSeries extends ConnectionSeries {
   /** By STREAM_END. */
   readonly ends: readonly number[]
   readonly duration: number
@@ -38,11 +37,7 @@ export interface StreamSeries {
 }
 
 /** `connections` and `accepted` are those that every kind of listener has. */
-export function allocateStreamSeries(
-  allocator: SeriesAllocator,
-  listener: string,
-  common: { readonly connections: number; readonly accepted: number },
-): StreamSeries {
+export function allocateStreamSeries(allocator: SeriesAllocator, listener: string, common: ConnectionSeries): StreamSeries {
   const one = (definition: MetricDefinition, ...values: string[]): number => allocator.cell(definition, [listener, ...values])
   return {
     ...common,

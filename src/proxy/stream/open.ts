@@ -9,6 +9,7 @@ import {
   Waiter,
   type WaitTarget,
 } from '../../pool/index.ts'
+import { introduce, NO_TLS } from '../introduce.ts'
 import type { StreamRoute } from './site.ts'
 import { STREAM_PHASE, type Stream } from './stream.ts'
 import { STREAM_END } from './termination.ts'
@@ -76,6 +77,11 @@ export function connected(stream: Stream): void {
   stream.phase = STREAM_PHASE.OPEN
   pool.report(stream.serverIndex, OUTCOME.SUCCESS, worker.engine.now() - stream.attemptMs, worker.engine.wallClock())
   givePickBack(stream)
+  const { proxyProtocol } = stream.route as StreamRoute
+  if (proxyProtocol !== null && !introduce(server, worker.engine.memory, proxyProtocol, client, stream.proxied, NO_TLS)) {
+    stream.abort(STREAM_END.OVERLOAD)
+    return
+  }
   const { stash } = stream
   if (stash !== null) {
     for (; stash.count > 0; stash.consume(stash.end)) server.send(stash.start, stash.end)

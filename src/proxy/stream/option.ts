@@ -1,10 +1,13 @@
 import { z } from 'zod'
 import type { SocketAddress } from '../../core/index.ts'
 import { duration, durationOrNone, options } from '../../schema/index.ts'
+import type { AcceptProxyProtocolPlan } from '../proxy-protocol/option.ts'
+import { normaliseProxyProtocol, proxyProtocol } from '../proxy-protocol/send-option.ts'
 import type { StreamRoutePlan, TcpListenerPlan } from './plan.ts'
 
 /** What `tcp` inherits. */
 export interface StreamDefaults {
+  readonly acceptProxyProtocol: AcceptProxyProtocolPlan | undefined
   readonly connectMs: number
   readonly poolTimeouts: ReadonlyMap<string, { readonly connect?: number | undefined }>
 }
@@ -31,6 +34,9 @@ export const tcp = options({
   })
     .prefault({})
     .describe('Limits of the listener; those of the pool hold besides.'),
+  proxyProtocol: proxyProtocol
+    .optional()
+    .describe("Servers are sent a header that names the client first; the pool's `proxyProtocol` without this."),
   attempts: z.int().min(1).max(16).default(3).describe('Servers tried for a connection while none can be connected to; 1 tries no other.'),
   onServerDown: z
     .enum(['keep', 'reset'])
@@ -49,15 +55,18 @@ export function normaliseTcp(
     name,
     bind,
     kind: 'tcp',
+    acceptProxyProtocol: defaults.acceptProxyProtocol,
     timeouts: { prefaceMs: preface, idleMs: idle, afterClientEndMs: afterClientEnd, afterServerEndMs: afterServerEnd },
     limits: { maxConnections: config.limits.connections },
     attempts: config.attempts,
     onServerDown: config.onServerDown,
-    routes: [normaliseRoute(`listeners.${name}.tcp`, config.pool, config.timeouts.connect, defaults)],
+    routes: [normaliseRoute(`listeners.${name}.tcp`, config, defaults)],
   }
 }
 
-function normaliseRoute(id: string, pool: string, connect: number | undefined, defaults: StreamDefaults): StreamRoutePlan {
-  const connectMs = connect ?? defaults.poolTimeouts.get(pool)?.connect ?? defaults.connectMs
-  return { id, match: { names: [], alpn: [], clients: [] }, pool, connectMs }
+function normaliseRoute(id: string, config: z.output<typeof tcp>, defaults: StreamDefaults): StreamRoutePlan {
+  const { pool } = config
+  const connectMs = config.timeouts.connect ?? defaults.poolTimeouts.get(pool)?.connect ?? defaults.connectMs
+  const match = { names: [], alpn: [], clients: [] }
+  return { id, match, pool, connectMs, proxyProtocol: normaliseProxyProtocol(config.proxyProtocol) }
 }

@@ -1,10 +1,13 @@
 import type { Cidr, SocketAddress } from '../../core/index.ts'
+import type { ProxyProtocolPlan } from '../../pool/index.ts'
+import type { AcceptProxyProtocolPlan } from '../proxy-protocol/option.ts'
 
 /** An entry of `listeners` with `tcp`: bytes go both ways as they are. */
 export interface TcpListenerPlan {
   readonly name: string
   readonly bind: readonly SocketAddress[]
   readonly kind: 'tcp'
+  readonly acceptProxyProtocol: AcceptProxyProtocolPlan | undefined
   readonly timeouts: StreamTimeoutsPlan
   readonly limits: StreamLimitsPlan
   /** Servers tried, the first included, while none can be connected to. */
@@ -21,6 +24,8 @@ export interface StreamRoutePlan {
   readonly match: StreamMatchPlan
   readonly pool: string
   readonly connectMs: number
+  /** What the server is sent first; undefined for what its pool says. */
+  readonly proxyProtocol: ProxyProtocolPlan | undefined
 }
 
 /** All parts that are not empty must match. */

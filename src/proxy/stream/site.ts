@@ -1,3 +1,5 @@
+import type { ProxyProtocolPlan } from '../../pool/index.ts'
+import type { HeaderPolicy } from '../header-gate.ts'
 import type { PlanUse } from '../plan-use.ts'
 import type { PoolState } from '../upstream/pool-state.ts'
 import type { StreamSeries } from './metrics.ts'
@@ -7,6 +9,8 @@ import type { StreamLimitsPlan, StreamTimeoutsPlan } from './plan.ts'
 export interface StreamSite {
   readonly kind: 'tcp'
   readonly name: string
+  /** Whose headers of the PROXY protocol are read; null where nobody's are. */
+  readonly headerPolicy: HeaderPolicy | null
   readonly series: StreamSeries
   readonly use: PlanUse
   readonly limits: StreamLimitsPlan
@@ -20,4 +24,5 @@ export interface StreamRoute {
   readonly id: string
   readonly pool: PoolState
   readonly connectMs: number
+  readonly proxyProtocol: ProxyProtocolPlan | null
 }

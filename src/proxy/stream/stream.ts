@@ -1,8 +1,9 @@
-import { ClientAddress, parseIp } from '../../core/index.ts'
+import { ClientAddress } from '../../core/index.ts'
 import { type CloseReason, type Connection, type ConnectionHandler, Timer, type TimerTarget } from '../../engine/index.ts'
 import type { HashKey, KeySource, PickContext } from '../../pool/index.ts'
 import { NO_LOG } from '../exchange-log.ts'
 import type { ListenerState } from '../listener.ts'
+import type { ProxiedClient } from '../proxied-client.ts'
 import { SliceQueue } from '../slice-queue.ts'
 import type { ProxyWorker } from '../worker.ts'
 import { keyHashOf } from './key.ts'
@@ -34,6 +35,8 @@ export class Stream implements ConnectionHandler, TimerTarget, KeySource {
   /** The listener's part of the Plan under which the stream began; a reload does not change it. */
   readonly site: StreamSite
   readonly client: Connection
+  /** Who the connection is from, where a balancer in front has introduced it. */
+  readonly proxied: ProxiedClient | null
   readonly timer: Timer
   server: Connection | null = null
   phase: number = STREAM_PHASE.OPENING
@@ -64,11 +67,12 @@ export class Stream implements ConnectionHandler, TimerTarget, KeySource {
   #sentAtExpiry = -1
   #isClientClosed = false
 
-  constructor(worker: ProxyWorker, listener: ListenerState<StreamSite>, client: Connection) {
+  constructor(worker: ProxyWorker, listener: ListenerState<StreamSite>, client: Connection, proxied: ProxiedClient | null) {
     this.worker = worker
     this.listener = listener
     this.site = listener.current
     this.client = client
+    this.proxied = proxied
     this.timer = new Timer(this)
     this.startMs = worker.engine.now()
   }
@@ -81,8 +85,8 @@ export class Stream implements ConnectionHandler, TimerTarget, KeySource {
   get address(): ClientAddress {
     if (!this.#isIdentified) {
       this.#isIdentified = true
-      const { remote } = this.client
-      if (remote.family !== 'unix') parseIp(remote.host, this.#address)
+      if (this.proxied === null) this.client.readRemoteIp(this.#address)
+      else this.#address.copy(this.proxied.source)
     }
     return this.#address
   }

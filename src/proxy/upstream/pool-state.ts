@@ -1,4 +1,4 @@
-import type { PersistenceCookie, Pool } from '../../pool/index.ts'
+import type { PersistenceCookie, Pool, ProxyProtocolPlan } from '../../pool/index.ts'
 import type { Step } from '../exchange.ts'
 import type { PoolSeries } from '../pool-metrics.ts'
 import type { UpstreamServer } from './server.ts'
@@ -15,4 +15,6 @@ export interface PoolState {
   /** What its requests go through. */
   readonly steps: readonly Step[]
   readonly series: PoolSeries
+  /** What its servers are sent first; null for nothing. */
+  readonly proxyProtocol: ProxyProtocolPlan | null
 }

@@ -1,5 +1,5 @@
 import { formatAddress, type SocketAddress } from '../../core/index.ts'
-import type { Pool } from '../../pool/index.ts'
+import type { Pool, ProxyProtocolPlan } from '../../pool/index.ts'
 import { literal } from '../literal.ts'
 import type { ProxyWorker } from '../worker.ts'
 import { UpstreamConnection } from './connection.ts'
@@ -9,6 +9,8 @@ export interface UpstreamServerOptions {
   readonly address: SocketAddress
   readonly maxIdle: number
   readonly idleTimeoutMs: number
+  /** Each connection begins with a header that names its client, and so serves that one only. */
+  readonly proxyProtocol: ProxyProtocolPlan | undefined
 }
 
 /**
@@ -36,6 +38,10 @@ export class UpstreamServer {
     this.hostBytes = literal(options.address.family === 'unix' ? 'localhost' : formatAddress(options.address))
   }
 
+  get proxyProtocol(): ProxyProtocolPlan | undefined {
+    return this.#options.proxyProtocol
+  }
+
   get idleCount(): number {
     return this.#idle.length
   }
@@ -44,7 +50,8 @@ export class UpstreamServer {
   update(options: UpstreamServerOptions): void {
     this.#options = options
     this.name = options.name
-    while (this.#idle.length > options.maxIdle) this.#idle[0].close()
+    const most = options.proxyProtocol === undefined ? options.maxIdle : 0
+    while (this.#idle.length > most) this.#idle[0].close()
   }
 
   /** Whose books connections are counted in, and under which index. */
@@ -69,7 +76,7 @@ export class UpstreamServer {
 
   /** False where the list is full or the server gone: the caller closes the connection. */
   keepIdle(upstream: UpstreamConnection): boolean {
-    if (this.isRetired || this.#idle.length >= this.#options.maxIdle) return false
+    if (this.isRetired || this.proxyProtocol !== undefined || this.#idle.length >= this.#options.maxIdle) return false
     upstream.idleIndex = this.#idle.push(upstream) - 1
     upstream.armIdle(this.#options.idleTimeoutMs)
     return true
