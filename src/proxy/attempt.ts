@@ -1,19 +1,18 @@
-import { METHOD } from '../http/index.ts'
-import { ALL_FULL, OUTCOME, type Outcome } from '../pool/index.ts'
+import { OUTCOME, type Outcome } from '../pool/index.ts'
 import { answerError } from './answer.ts'
 import { complete } from './complete.ts'
 import { type DownstreamConnection, PHASE } from './downstream.ts'
 import { DONE, type Exchange } from './exchange.ts'
-import { chooseServer } from './pick.ts'
 import { replayRequestBody } from './request-body.ts'
 import { writeRequestHead } from './request-head.ts'
 import { FRAMING } from './response-head.ts'
+import { mayRetry, retry } from './retry.ts'
 import type { RouteState } from './site.ts'
 import { TERMINATION, TERMINATIONS } from './termination.ts'
 import type { UpstreamConnection } from './upstream/connection.ts'
 import type { PoolState } from './upstream/pool-state.ts'
 import type { UpstreamServer } from './upstream/server.ts'
-import { enterQueue } from './wait.ts'
+import { unpark } from './wait.ts'
 
 /** Sends the request to the picked server over an idle connection, or over a new one once it is open. */
 export function attempt(exchange: Exchange): number {
@@ -64,7 +63,7 @@ export function failAttempt(exchange: Exchange, termination: number): void {
 /** Lets go of a running attempt whose result nobody wants any more. */
 export function cancelAttempt(exchange: Exchange): void {
   const upstream = exchange.upstream
-  if (exchange.turn?.isWaiting) exchange.turn.leave()
+  if (exchange.isParked) unpark(exchange)
   releaseServer(exchange, OUTCOME.CANCELLED)
   if (upstream !== null) upstream.discard()
 }
@@ -84,23 +83,6 @@ export function breakResponse(exchange: Exchange, termination: number): void {
   else downstream.finished(false)
 }
 
-/** Whether a response with this status is to be dropped and the request tried elsewhere. */
-export function retriesStatus(exchange: Exchange, status: number): boolean {
-  const { retry } = exchange.route as RouteState
-  if (!retry.onStatus.has(status)) return false
-  return exchange.isReplayable && exchange.attempts < retry.attempts && isIdempotent(exchange.request.method)
-}
-
-/** Drops the answer of this attempt and makes another; false, and the answer stands, where that cannot be. */
-export function retryAfterStatus(exchange: Exchange, status: number): boolean {
-  const { upstream, serverIndex } = exchange
-  if (!isRetryPaid(exchange) || chooseServer(exchange) < 0) return false
-  reportAttempt(exchange, serverIndex, outcomeOfStatus(status))
-  if (upstream !== null) upstream.discard()
-  attempt(exchange)
-  return true
-}
-
 export function outcomeOfStatus(status: number): Outcome {
   if (status < 500) return OUTCOME.SUCCESS
   return status >= 502 && status <= 504 ? OUTCOME.GATEWAY_ERROR : OUTCOME.SERVER_ERROR
@@ -113,51 +95,11 @@ export function releaseServer(exchange: Exchange, outcome: Outcome): void {
   reportAttempt(exchange, exchange.serverIndex, outcome)
 }
 
-function reportAttempt(exchange: Exchange, index: number, outcome: Outcome): void {
+export function reportAttempt(exchange: Exchange, index: number, outcome: Outcome): void {
   const { pool } = exchange.pool as PoolState
   const latencyMs = exchange.isResponseHeadRead ? exchange.firstByteMs - exchange.attemptMs : -1
   pool.report(index, outcome, latencyMs, exchange.worker.engine.wallClock())
   pool.release(index)
-}
-
-function retry(exchange: Exchange): boolean {
-  if (!isRetryPaid(exchange)) return false
-  const index = chooseServer(exchange)
-  if (index < 0) {
-    const { queue } = (exchange.pool as PoolState).pool
-    return index === ALL_FULL && queue !== null && enterQueue(exchange, queue)
-  }
-  attempt(exchange)
-  return true
-}
-
-/** A connection that had gone stale is no sign of a server in trouble, and trying again no burden on it: that is free. */
-function isRetryPaid(exchange: Exchange): boolean {
-  exchange.pick.nowMs = exchange.worker.engine.wallClock()
-  const { retryBudget } = (exchange.pool as PoolState).pool
-  return retryBudget === null || exchange.needsFreshConnection || retryBudget.withdraw(exchange.pick.nowMs)
-}
-
-function mayRetry(exchange: Exchange, termination: number, nothingSent: boolean): boolean {
-  const { retry } = exchange.route as RouteState
-  if (!exchange.isReplayable || exchange.attempts >= retry.attempts || exchange.downstream?.phase === PHASE.CLOSED) return false
-  if (termination === TERMINATION.CONNECT_FAILED || termination === TERMINATION.CONNECT_TIMEOUT) return retry.onConnectFailure
-  if (nothingSent || (isIdempotent(exchange.request.method) && diedInReuse(exchange, termination))) {
-    exchange.needsFreshConnection = true
-    return true
-  }
-  if (!isIdempotent(exchange.request.method)) return false
-  return termination === TERMINATION.RESPONSE_TIMEOUT ? retry.onTimeout : retry.onReset
-}
-
-/** The server had closed the idle connection just as the request was sent: it never saw it, or it would have answered. */
-function diedInReuse(exchange: Exchange, termination: number): boolean {
-  return exchange.isReused && termination === TERMINATION.SERVER_CLOSED
-}
-
-/** RFC 9110 §9.2.2. */
-function isIdempotent(method: number): boolean {
-  return method !== METHOD.POST && method !== METHOD.PATCH && method !== METHOD.CONNECT && method !== METHOD.OTHER
 }
 
 function outcomeOf(termination: number): Outcome {

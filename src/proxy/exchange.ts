@@ -7,6 +7,7 @@ import { complete } from './complete.ts'
 import { type DownstreamConnection, PHASE } from './downstream.ts'
 import { readRequestBody } from './request-body.ts'
 import { RequestKeys } from './request-key.ts'
+import type { BackOff } from './retry.ts'
 import { route } from './route.ts'
 import type { ListenerSite, RouteState } from './site.ts'
 import { SliceQueue } from './slice-queue.ts'
@@ -65,6 +66,10 @@ export class Exchange {
   cookieForward = 0
   /** Its place in the pool's queue; null until it has to wait for the first time. */
   turn: Turn | null = null
+  /** The time until its next attempt; null until it needs one for the first time. */
+  backOff: BackOff | null = null
+  /** In the queue, or in the back-off between two attempts. */
+  isParked = false
   /** How many waited before it when it came to the queue; -1 where it did not wait. */
   queuePosition = -1
   queueMs = 0
@@ -148,7 +153,7 @@ export class Exchange {
   }
 
   bodyTimedOut(): void {
-    if (this.turn?.isWaiting) return
+    if (this.isParked) return
     this.failRequest(TERMINATION.REQUEST_BODY_TIMEOUT)
   }
 
@@ -192,6 +197,7 @@ export class Exchange {
     this.upstream = null
     this.persisted = -1
     this.cookieEdit = 0
+    this.isParked = false
     this.queuePosition = -1
     this.queueMs = 0
     this.isRequestComplete = false

@@ -35,7 +35,8 @@ export function deposit(exchange: Exchange): number {
   return GO_ON
 }
 
-function refuse(exchange: Exchange, result: PickResult): number {
+/** Answers a request that gets no server. */
+export function refuse(exchange: Exchange, result: PickResult): number {
   const termination =
     result === ALL_FULL ? TERMINATION.SERVERS_FULL : result === BREAKER_OPEN ? TERMINATION.BREAKER_OPEN : TERMINATION.NO_SERVER
   answerError(exchange, termination, TERMINATIONS[termination].status)

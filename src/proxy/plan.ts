@@ -82,6 +82,11 @@ export interface RetryPlan {
   readonly onTimeout: boolean
   /** Sorted. */
   readonly onStatus: readonly number[]
+  /** Before the first retry, doubled before each further one up to the maximum; 0 for none. */
+  readonly backOffMs: number
+  readonly maxBackOffMs: number
+  /** Of a request's body, kept to be sent again; a longer body is sent once. */
+  readonly bufferBytes: number
 }
 
 /** The body of an answer that Evener itself gives with `status`; statuses without one have the built-in page. */

@@ -3,11 +3,9 @@ import { BODY, writeChunkHeader } from '../http/index.ts'
 import type { DownstreamConnection } from './downstream.ts'
 import type { Exchange } from './exchange.ts'
 import { CRLF, LAST_CHUNK_LINE } from './literal.ts'
-import type { ListenerSite } from './site.ts'
+import type { ListenerSite, RouteState } from './site.ts'
 import { TERMINATION } from './termination.ts'
 
-/** Bytes of a request body that are kept so that it can be sent again to another server. */
-export const REPLAY_LIMIT_BYTES = 64 * 1024
 /** "ffffffff\r\n" at most, because a slice never leaves its block. */
 const CHUNK_HEADER_BYTES = 12
 const CR = 13
@@ -53,7 +51,7 @@ function passOn(exchange: Exchange, connection: Connection, start: number, end: 
     return false
   }
   if (exchange.isReplayable) {
-    if (exchange.requestBytes <= REPLAY_LIMIT_BYTES) exchange.replay.push(start, end)
+    if (exchange.requestBytes <= (exchange.route as RouteState).retry.bufferBytes) exchange.replay.push(start, end)
     else {
       exchange.isReplayable = false
       exchange.replay.clear()

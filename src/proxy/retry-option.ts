@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { complain, options, suggest } from '../schema/index.ts'
+import { complain, duration, options, sizeBetween, suggest } from '../schema/index.ts'
 import type { RetryPlan } from './plan.ts'
 
 const CONDITIONS = ['connect-failure', 'reset', 'timeout'] as const
@@ -29,9 +29,20 @@ export const retry = options({
     .describe(
       'What to try again besides what is always safe: "connect-failure", and for idempotent methods only "reset" (the connection ended before the response did begin), "timeout" (of the response) and statuses.',
     ),
+  backOff: duration
+    .optional()
+    .describe(
+      'Wait so long before the first retry, twice as long before the next, and so on, less up to half of it by chance; not at all without this.',
+    ),
+  maxBackOff: duration.prefault('1s').describe('The longest wait.'),
+  buffer: sizeBetween(0, 1024 * 1024)
+    .prefault('64KiB')
+    .describe(
+      "So much of a request's body is kept to be sent again, up to 1MiB; a request with a longer one is not tried again once it was sent.",
+    ),
 })
 
-export function normaliseRetry({ attempts, on }: z.output<typeof retry>): RetryPlan {
+export function normaliseRetry({ attempts, on, backOff, maxBackOff, buffer }: z.output<typeof retry>): RetryPlan {
   const statuses = on.filter((each) => /^\d/.test(each)).map(Number)
   return {
     attempts,
@@ -39,5 +50,8 @@ export function normaliseRetry({ attempts, on }: z.output<typeof retry>): RetryP
     onReset: on.includes('reset'),
     onTimeout: on.includes('timeout'),
     onStatus: [...new Set(statuses)].sort((a, b) => a - b),
+    backOffMs: backOff ?? 0,
+    maxBackOffMs: Math.max(backOff ?? 0, maxBackOff),
+    bufferBytes: buffer,
   }
 }

@@ -37,6 +37,9 @@ export interface RetryPolicy {
   readonly onReset: boolean
   readonly onTimeout: boolean
   readonly onStatus: ReadonlySet<number>
+  readonly backOffMs: number
+  readonly maxBackOffMs: number
+  readonly bufferBytes: number
 }
 
 /** A route of one Plan, ready to be walked: the steps that its action was composed of, and what they need. */

@@ -8,7 +8,7 @@ import { TERMINATION, TERMINATIONS } from './termination.ts'
 
 /**
  * An exchange that waits until the pool has a place for it. Made when its exchange waits for the first time, and used again. While it
- * waits nothing is read from the client beyond what the stash takes, and no deadline of the request's body runs.
+ * waits nothing is read from the client beyond what the stash takes.
  */
 export class Turn implements WaitTarget {
   readonly #exchange: Exchange
@@ -18,23 +18,20 @@ export class Turn implements WaitTarget {
     this.#exchange = exchange
   }
 
-  get isWaiting(): boolean {
-    return this.#waiter.queue !== null
-  }
-
   /** False when the queue is full. */
   enter(queue: WaitQueue): boolean {
     const exchange = this.#exchange
     const nowMs = exchange.worker.engine.wallClock()
     if (!queue.enter(this.#waiter, (exchange.route as RouteState).queuePriority, nowMs)) return false
     exchange.queuePosition = this.#waiter.ahead
-    exchange.downstream?.disarm()
+    park(exchange)
     return true
   }
 
   leave(): void {
+    if (this.#waiter.queue === null) return
     this.#count()
-    this.#waiter.queue?.leave(this.#waiter)
+    this.#waiter.queue.leave(this.#waiter)
   }
 
   ready(): boolean {
@@ -46,12 +43,14 @@ export class Turn implements WaitTarget {
   served(): void {
     const exchange = this.#exchange
     this.#count()
+    exchange.isParked = false
     if (!exchange.isRequestComplete) exchange.downstream?.armBody()
     attempt(exchange)
   }
 
   expired(): void {
     this.#count()
+    this.#exchange.isParked = false
     answerError(this.#exchange, TERMINATION.QUEUE_TIMEOUT, TERMINATIONS[TERMINATION.QUEUE_TIMEOUT].status)
   }
 
@@ -60,7 +59,20 @@ export class Turn implements WaitTarget {
   }
 }
 
-/** Parks the exchange; answers it where the queue is full. */
+/** Nothing is going on for the exchange but time: the client's body may not run into its time-out meanwhile. */
+export function park(exchange: Exchange): void {
+  exchange.isParked = true
+  exchange.downstream?.disarm()
+}
+
+/** The exchange is over before it got its turn. */
+export function unpark(exchange: Exchange): void {
+  exchange.isParked = false
+  exchange.turn?.leave()
+  exchange.backOff?.cancel()
+}
+
+/** Lets the exchange wait; answers it where the queue is full. */
 export function wait(exchange: Exchange, queue: WaitQueue): number {
   if (!enterQueue(exchange, queue)) answerError(exchange, TERMINATION.QUEUE_FULL, TERMINATIONS[TERMINATION.QUEUE_FULL].status)
   return DONE
