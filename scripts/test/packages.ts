@@ -34,6 +34,10 @@ export const TEST_PACKAGES: readonly TestPackage[] = [
   { name: 'dovecot-pop3d', provides: '/usr/lib/dovecot/pop3', why: 'a server for pop3 checks' },
   { name: 'redis-server', provides: 'redis-server', why: 'a server for redis checks' },
   { name: 'memcached', provides: 'memcached', why: 'a server for memcached checks' },
+  { name: 'mariadb-server', provides: 'mariadbd', why: 'a server for mysql checks' },
+  { name: 'postgresql', provides: 'pg_ctlcluster', why: 'a server for postgresql checks' },
+  { name: 'knot', provides: 'knotd', why: 'a server for dns checks' },
+  { name: 'dnsmasq-base', provides: 'dnsmasq', why: 'a server for dns checks' },
 ]
 
 /** Where a program is, searching the system folders too, which an ordinary user's PATH often lacks; undefined if it is nowhere. */

@@ -60,6 +60,10 @@ class CheckConnection implements CheckSocket {
     this.#attach(this.#socket)
   }
 
+  end(): void {
+    this.#socket.end()
+  }
+
   close(): void {
     release(this.#socket)
     release(this.#plain)
@@ -105,6 +109,8 @@ class CheckDatagrams implements CheckSocket {
     throw new Error('datagrams have no TLS')
   }
 
+  end(): void {}
+
   close(): void {
     if (this.#isClosed) return
     this.#isClosed = true
@@ -115,9 +121,10 @@ class CheckDatagrams implements CheckSocket {
 }
 
 /** Reads the certificates anew each time, so that a renewed file counts without a reload. Throws where there are none. */
-function tlsOptions({ tls }: CheckTarget): ConnectionOptions {
+function tlsOptions({ tls, alpn }: CheckTarget): ConnectionOptions {
   return {
     servername: tls?.serverName,
+    ALPNProtocols: alpn.length === 0 ? undefined : [...alpn],
     rejectUnauthorized: tls?.verify ?? false,
     ca: tls?.ca === undefined ? undefined : readFileSync(tls.ca),
   }

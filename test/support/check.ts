@@ -67,6 +67,8 @@ export class CheckConnection implements CheckSocket {
     this.secured++
   }
 
+  end(): void {}
+
   close(): void {
     this.isClosed = true
   }
@@ -127,11 +129,18 @@ export function text(written: string): TextPatternPlan {
 export function converse(check: CheckProtocol, ...pieces: (string | Uint8Array | null)[]) {
   const sent: Buffer[] = []
   let secured = 0
-  const wire: CheckWire = { write: (bytes) => sent.push(Buffer.from(bytes)), secure: () => secured++ }
+  const wire: CheckWire = {
+    write: (bytes) => sent.push(Buffer.from(bytes)),
+    secure: () => secured++,
+    end: () => sent.push(Buffer.from('<end>')),
+  }
   let verdict = check.opened(wire)
   for (const piece of pieces) {
     if (verdict !== null) break
-    verdict = piece === null ? check.ended() : check.received(typeof piece === 'string' ? Buffer.from(piece, 'latin1') : piece, wire)
+    verdict =
+      piece === null
+        ? (check.parting ?? check.ended())
+        : check.received(typeof piece === 'string' ? Buffer.from(piece, 'latin1') : piece, wire)
     if (verdict === null && secured > 0 && piece !== null) {
       secured = 0
       verdict = check.opened(wire)

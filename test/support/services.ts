@@ -116,3 +116,43 @@ export function memcached(t: Cleanup): Promise<Peer> {
 }
 
 const isRoot = process.getuid?.() === 0
+
+/** Knot, authoritative for example.test, where www is 192.0.2.7; UDP and TCP on one port. */
+export function knot(t: Cleanup): Promise<Peer> {
+  return startPeer(t, 1, ([port], folder) => {
+    const zone = join(folder, 'example.test.zone')
+    writeFileSync(
+      zone,
+      `example.test. 60 SOA ns.example.test. root.example.test. 1 60 60 60 60
+example.test. 60 NS ns.example.test.
+ns.example.test. 60 A 192.0.2.1
+www.example.test. 60 A 192.0.2.6
+www.example.test. 60 A 192.0.2.7
+www.example.test. 60 AAAA 2001:db8::7
+`,
+    )
+    const file = join(folder, 'knot.conf')
+    writeFileSync(
+      file,
+      `server:
+    rundir: ${folder}
+    listen: 127.0.0.1@${port}
+database:
+    storage: ${folder}
+zone:
+  - domain: example.test
+    file: ${zone}
+`,
+    )
+    return [program('knotd'), '-c', file]
+  })
+}
+
+/** dnsmasq, which knows www.test as 192.0.2.8 and asks nobody else. */
+export function dnsmasq(t: Cleanup): Promise<Peer> {
+  return startPeer(t, 1, ([port]) => {
+    const where = ['--listen-address=127.0.0.1', '--bind-interfaces', `--port=${port}`]
+    const what = ['--no-resolv', '--no-hosts', '--address=/www.test/192.0.2.8', '--conf-file=/dev/null', '--pid-file=']
+    return [program('dnsmasq'), '--keep-in-foreground', ...where, ...what, ...(isRoot ? ['--user=root'] : [])]
+  })
+}

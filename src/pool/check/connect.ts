@@ -9,6 +9,8 @@ export interface CheckTarget {
   readonly tls: CheckTlsPlan | undefined
   /** Version of the header of the PROXY protocol to begin with, which says that nobody is proxied. */
   readonly proxyProtocol?: 1 | 2 | undefined
+  /** Protocols to offer by ALPN. */
+  readonly alpn: readonly string[]
 }
 
 /** The end of a connection that a check holds. */
@@ -16,6 +18,8 @@ export interface CheckSocket {
   write(bytes: Uint8Array): void
   /** Begins a TLS handshake on the connection as it is; opened() follows once it is over. */
   secure(): void
+  /** Sends no more: FIN. The server's own end is still told. */
+  end(): void
   /** Drops the connection at once. No event follows. */
   close(): void
 }

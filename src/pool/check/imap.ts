@@ -1,6 +1,6 @@
 import { LineCheck, notThe, writeLine } from './line-check.ts'
 import type { MailboxProbePlan } from './plan.ts'
-import { type CheckWire, CLOSED_EARLY, fail, pass, quote, type Verdict } from './protocol.ts'
+import { type CheckWire, fail, pass, quote, type Verdict } from './protocol.ts'
 
 /** IMAP4rev1, RFC 3501: greeting, STARTTLS and LOGIN where they are asked for, NOOP, LOGOUT. */
 export class ImapCheck extends LineCheck {
@@ -24,24 +24,17 @@ export class ImapCheck extends LineCheck {
     if (text.startsWith('* ')) return null
     const [, status] = /^e (OK|NO|BAD)\b/i.exec(text) ?? []
     if (status === undefined) return notThe('IMAP', text)
-    if (this.#command === 'LOGOUT') return this.#passed()
+    if (this.parting !== null) return this.parting
     if (status.toUpperCase() !== 'OK') return fail(`the answer to ${this.#command} is ${quote(text.slice(2))}`)
     switch (this.#command) {
       case 'STARTTLS':
         return this.secure(wire)
       case 'NOOP':
+        this.parting = this.#passed()
         return this.#send(wire, 'LOGOUT')
       default:
         return this.#send(wire, 'NOOP')
     }
-  }
-
-  override ended(): Verdict {
-    return this.#command === 'LOGOUT' ? this.#passed() : CLOSED_EARLY
-  }
-
-  expired(): Verdict | null {
-    return this.#command === 'LOGOUT' ? this.#passed() : null
   }
 
   #greeting(text: string, wire: CheckWire): Verdict | null {

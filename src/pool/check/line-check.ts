@@ -6,6 +6,7 @@ const MAX_LINES = 256
 
 /** A protocol whose answers are lines. They may end in CRLF or LF and be cut anywhere; what is too long or too much is a failure. */
 export abstract class LineCheck implements CheckProtocol {
+  parting: Verdict | null = null
   readonly #bytes = Buffer.allocUnsafe(MAX_LINE_BYTES)
   #length = 0
   #lines = 0

@@ -1,12 +1,17 @@
 import { formatAddress, type SocketAddress } from '../../core/index.ts'
 import type { CheckTarget } from './connect.ts'
+import { DnsCheck } from './dns/dns.ts'
 import { ExchangeCheck } from './exchange.ts'
+import { GrpcCheck } from './grpc/grpc.ts'
 import { HttpCheck } from './http.ts'
 import { ImapCheck } from './imap.ts'
 import { MemcachedCheck } from './memcached.ts'
+import { MysqlCheck } from './mysql/mysql.ts'
 import type { CheckPace, CheckPlace, CheckPlan, CheckTlsPlan } from './plan.ts'
 import type { CheckEnvironment, Run } from './poll.ts'
 import { Pop3Check } from './pop3.ts'
+import { PostgresqlCheck } from './postgresql/postgresql.ts'
+import { ScramMemory } from './postgresql/scram.ts'
 import { Probe } from './probe.ts'
 import type { CheckProtocol, Verdict } from './protocol.ts'
 import { RedisCheck } from './redis.ts'
@@ -26,12 +31,19 @@ export interface CheckDefinition {
 export function makeCheck(plan: CheckPlan, server: SocketAddress): CheckDefinition {
   const address = placeOf(plan, server)
   const host = 'host' in plan ? (plan.host ?? formatAddress(server)) : ''
-  const target: CheckTarget = { address, transport: transportOf(plan), tls: tlsOf(plan), proxyProtocol: plan.proxyProtocol }
+  const memory = new ScramMemory()
+  const target: CheckTarget = {
+    address,
+    transport: transportOf(plan),
+    tls: tlsOf(plan),
+    alpn: plan.kind === 'grpc' ? ['h2'] : [],
+    proxyProtocol: plan.proxyProtocol,
+  }
   return {
     key: JSON.stringify([address, host, plan]),
     label: plan.kind,
     pace: plan,
-    begin: ({ connect, delay }, done) => new Probe(makeProtocol(plan, host), plan.timeoutMs, done).start(target, connect, delay),
+    begin: ({ connect, delay }, done) => new Probe(makeProtocol(plan, host, memory), plan.timeoutMs, done).start(target, connect, delay),
   }
 }
 
@@ -45,6 +57,8 @@ function transportOf(plan: CheckPlan): CheckTarget['transport'] {
   switch (plan.kind) {
     case 'udp':
       return 'udp'
+    case 'dns':
+      return plan.transport
     case 'tls':
     case 'https':
       return 'tls'
@@ -57,7 +71,7 @@ function tlsOf(plan: CheckPlan): CheckTlsPlan | undefined {
   return 'tls' in plan ? plan.tls : undefined
 }
 
-function makeProtocol(plan: CheckPlan, host: string): CheckProtocol {
+function makeProtocol(plan: CheckPlan, host: string, memory: ScramMemory): CheckProtocol {
   switch (plan.kind) {
     case 'tcp':
     case 'tls':
@@ -76,5 +90,13 @@ function makeProtocol(plan: CheckPlan, host: string): CheckProtocol {
       return new RedisCheck(plan)
     case 'memcached':
       return new MemcachedCheck()
+    case 'mysql':
+      return new MysqlCheck(plan)
+    case 'postgresql':
+      return new PostgresqlCheck(plan, memory)
+    case 'dns':
+      return new DnsCheck(plan)
+    case 'grpc':
+      return new GrpcCheck({ ...plan, host })
   }
 }

@@ -28,7 +28,17 @@ export interface CheckPlace {
   readonly proxyProtocol?: 1 | 2 | undefined
 }
 
-export type ProbePlan = ExchangeProbePlan | HttpProbePlan | SmtpProbePlan | MailboxProbePlan | RedisProbePlan | MemcachedProbePlan
+export type ProbePlan =
+  | ExchangeProbePlan
+  | HttpProbePlan
+  | SmtpProbePlan
+  | MailboxProbePlan
+  | RedisProbePlan
+  | MemcachedProbePlan
+  | MysqlProbePlan
+  | PostgresqlProbePlan
+  | DnsProbePlan
+  | GrpcProbePlan
 
 export type CheckKind = ProbePlan['kind']
 
@@ -114,4 +124,43 @@ export interface RedisProbePlan extends SecurablePlan {
 
 export interface MemcachedProbePlan extends SecurablePlan {
   readonly kind: 'memcached'
+}
+
+/** A database: without `user` (mysql), without `password` and `query` (postgresql), it need only answer. */
+interface DatabaseProbePlan extends SecurablePlan {
+  readonly user: string | undefined
+  readonly password: string | undefined
+  readonly database: string | undefined
+  readonly query: string | undefined
+  /** What must be in the first column of the first row. */
+  readonly expect: TextPatternPlan | undefined
+}
+
+export interface MysqlProbePlan extends DatabaseProbePlan {
+  readonly kind: 'mysql'
+}
+
+export interface PostgresqlProbePlan extends DatabaseProbePlan {
+  readonly kind: 'postgresql'
+}
+
+export interface DnsProbePlan {
+  readonly kind: 'dns'
+  readonly transport: 'udp' | 'tcp'
+  /** Without the final dot; empty for the root. */
+  readonly name: string
+  /** Number of the record type. */
+  readonly type: number
+  /** Response codes that count as success. */
+  readonly status: readonly number[]
+  /** Address that must be among the answers. */
+  readonly answer: string | undefined
+}
+
+export interface GrpcProbePlan extends SecurablePlan {
+  readonly kind: 'grpc'
+  /** What grpc.health.v1 is asked about; empty for the server as a whole. */
+  readonly service: string
+  /** Value of :authority; undefined for the server's own address. */
+  readonly host: string | undefined
 }

@@ -1,6 +1,6 @@
 import { LineCheck, notThe, writeLine } from './line-check.ts'
 import type { MailboxProbePlan } from './plan.ts'
-import { type CheckWire, CLOSED_EARLY, fail, pass, quote, type Verdict } from './protocol.ts'
+import { type CheckWire, fail, pass, quote, type Verdict } from './protocol.ts'
 
 /** POP3, RFC 1939: greeting, STLS (RFC 2595) and USER with PASS where they are asked for, QUIT. */
 export class Pop3Check extends LineCheck {
@@ -28,32 +28,25 @@ export class Pop3Check extends LineCheck {
       case 'USER':
         return this.#send(wire, 'PASS', ` ${this.#plan.password ?? ''}`)
       case 'PASS':
-        return this.#send(wire, 'QUIT')
+        return this.#quit(wire)
       default:
-        return this.#passed()
+        return this.parting
     }
-  }
-
-  override ended(): Verdict {
-    return this.#command === 'QUIT' ? this.#passed() : CLOSED_EARLY
-  }
-
-  expired(): Verdict | null {
-    return this.#command === 'QUIT' ? this.#passed() : null
   }
 
   #login(wire: CheckWire): null {
     const { user } = this.#plan
-    return user === undefined ? this.#send(wire, 'QUIT') : this.#send(wire, 'USER', ` ${user}`)
+    return user === undefined ? this.#quit(wire) : this.#send(wire, 'USER', ` ${user}`)
+  }
+
+  #quit(wire: CheckWire): null {
+    this.parting = pass(this.#plan.user === undefined ? 'the greeting is +OK' : 'logged in')
+    return this.#send(wire, 'QUIT')
   }
 
   #send(wire: CheckWire, command: string, rest = ''): null {
     this.#command = command
     writeLine(wire, `${command}${rest}`)
     return null
-  }
-
-  #passed(): Verdict {
-    return pass(this.#plan.user === undefined ? 'the greeting is +OK' : 'logged in')
   }
 }

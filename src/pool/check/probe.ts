@@ -39,6 +39,10 @@ export class Probe implements CheckSocketEvents, CheckWire {
     this.#socket?.secure()
   }
 
+  end(): void {
+    this.#socket?.end()
+  }
+
   opened(): void {
     if (this.#isOver) return
     this.#isOpen = true
@@ -50,15 +54,15 @@ export class Probe implements CheckSocketEvents, CheckWire {
   }
 
   ended(): void {
-    if (!this.#isOver) this.#settle(this.#protocol.ended())
+    if (!this.#isOver) this.#settle(this.#protocol.parting ?? this.#protocol.ended())
   }
 
   failed(reason: string): void {
-    if (!this.#isOver) this.#settle(fail(reason))
+    if (!this.#isOver) this.#settle(this.#protocol.parting ?? fail(reason))
   }
 
   #expired(): void {
-    const verdict = this.#isOpen ? this.#protocol.expired?.() : null
+    const verdict = this.#protocol.parting ?? (this.#isOpen ? this.#protocol.expired?.() : null)
     this.#settle(verdict ?? fail(`${this.#isOpen ? 'no answer' : 'no connection'} within ${this.#timeoutMs} ms`))
   }
 

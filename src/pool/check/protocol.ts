@@ -9,6 +9,8 @@ export interface CheckWire {
   write(bytes: Uint8Array): void
   /** Goes on in TLS; opened() is called again once that stands. */
   secure(): void
+  /** Sends no more; the server's own end is still told. */
+  end(): void
 }
 
 /**
@@ -17,6 +19,8 @@ export interface CheckWire {
  * amount of it is kept.
  */
 export interface CheckProtocol {
+  /** Certain from now on, while the protocol takes its leave: whatever the connection does then changes nothing. */
+  readonly parting?: Verdict | null
   opened(wire: CheckWire): Verdict | null
   received(bytes: Uint8Array, wire: CheckWire): Verdict | null
   /** The server closed the connection. */

@@ -1,6 +1,6 @@
 import { LineCheck, notThe, writeLine } from './line-check.ts'
 import type { SmtpProbePlan } from './plan.ts'
-import { type CheckWire, CLOSED_EARLY, fail, pass, quote, type Verdict } from './protocol.ts'
+import { type CheckWire, fail, pass, quote, type Verdict } from './protocol.ts'
 
 const ANSWERED = pass('EHLO is answered')
 
@@ -38,14 +38,6 @@ export class SmtpCheck extends LineCheck {
     return mark === '-' ? null : this.#answer(code, text, wire)
   }
 
-  override ended(): Verdict {
-    return this.#state === 'quit' ? ANSWERED : CLOSED_EARLY
-  }
-
-  expired(): Verdict | null {
-    return this.#state === 'quit' ? ANSWERED : null
-  }
-
   #answer(code: string, text: string, wire: CheckWire): Verdict | null {
     switch (this.#state) {
       case 'greeting':
@@ -69,6 +61,7 @@ export class SmtpCheck extends LineCheck {
     const mustUpgrade = this.#plan.mode === 'upgrade' && !this.#isSecure
     if (mustUpgrade && !this.#offersTls) return fail('STARTTLS is not offered')
     this.#state = mustUpgrade ? 'starttls' : 'quit'
+    if (!mustUpgrade) this.parting = ANSWERED
     writeLine(wire, mustUpgrade ? 'STARTTLS' : 'QUIT')
     return null
   }

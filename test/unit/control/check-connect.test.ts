@@ -23,7 +23,7 @@ function dial(t: TestContext, target: Partial<CheckTarget> & { address: CheckTar
     events.dispatchEvent(new Event('seen'))
   }
   const socket: CheckSocket = checkConnect(
-    { transport: 'tcp', tls: undefined, ...target },
+    { transport: 'tcp', tls: undefined, alpn: [], ...target },
     {
       opened: () => tell('opened'),
       received: (bytes) => tell(`received ${Buffer.from(bytes)}`),

@@ -1,8 +1,10 @@
 import { z } from 'zod'
 import { always, duration, exactlyOne, options, serverAddress } from '../../../schema/index.ts'
 import type { CheckKind, CheckPlan, ProbePlan } from '../plan.ts'
-import { memcachedOptions, redisOptions } from './database.ts'
+import { memcachedOptions, redisOptions, sqlOptions, sqlPlan } from './database.ts'
+import { dnsOptions, dnsProbe } from './dns.ts'
 import { tcpOptions, tlsOptions, udpOptions } from './exchange.ts'
+import { grpcOptions } from './grpc.ts'
 import { httpOptions, httpProbe, httpsOptions } from './http.ts'
 import { mailboxOptions, smtpOptions } from './mail.ts'
 import { modePlan, tlsPlan } from './tls.ts'
@@ -18,6 +20,10 @@ const kinds = {
   pop3: mailboxOptions.optional().describe('Success is a greeting, or a login.'),
   redis: redisOptions.optional().describe('Success is an answer to PING, or the role that is asked for.'),
   memcached: memcachedOptions.optional().describe('Success is an answer to "version".'),
+  mysql: sqlOptions.optional().describe('Success is an answer to a login, or a login and an answer to the query.'),
+  postgresql: sqlOptions.optional().describe('Success is an answer to a login, or a login and an answer to the query.'),
+  dns: dnsOptions.optional().describe('Success is an answer to a query.'),
+  grpc: grpcOptions.optional().describe('Success is SERVING from grpc.health.v1.Health/Check.'),
 } satisfies Readonly<Record<CheckKind, z.ZodType>>
 
 const KINDS = Object.keys(kinds) as CheckKind[]
@@ -63,15 +69,26 @@ export function normaliseCheck(config: CheckConfig): CheckPlan {
   return { ...probeOf(config), ...pace, address, port }
 }
 
-function probeOf({ tcp, tls, udp, http, https, smtp, imap, pop3, redis, memcached }: CheckConfig): ProbePlan {
-  if (smtp !== undefined) return { kind: 'smtp', hello: smtp.hello, ...modePlan(smtp) }
-  if (imap !== undefined) return { kind: 'imap', user: imap.user, password: imap.password, ...modePlan(imap) }
-  if (pop3 !== undefined) return { kind: 'pop3', user: pop3.user, password: pop3.password, ...modePlan(pop3) }
-  if (redis !== undefined) return { kind: 'redis', user: redis.user, password: redis.password, role: redis.role, ...modePlan(redis) }
-  if (memcached !== undefined) return { kind: 'memcached', ...modePlan(memcached) }
-  if (https !== undefined) return httpProbe('https', https)
-  if (http !== undefined) return httpProbe('http', http)
-  if (tls !== undefined) return { kind: 'tls', send: tls.send, expect: tls.expect, tls: tlsPlan(tls) }
-  if (udp !== undefined) return { kind: 'udp', send: udp.send, expect: udp.expect, tls: undefined }
-  return { kind: 'tcp', send: tcp?.send, expect: tcp?.expect, tls: undefined }
+type ProbeMakers = { readonly [K in CheckKind]: (given: NonNullable<CheckConfig[K]>) => ProbePlan }
+
+const PROBES: ProbeMakers = {
+  tcp: ({ send, expect }) => ({ kind: 'tcp', send, expect, tls: undefined }),
+  tls: ({ send, expect, ...tls }) => ({ kind: 'tls', send, expect, tls: tlsPlan(tls) }),
+  http: (given) => httpProbe('http', given),
+  https: (given) => httpProbe('https', given),
+  udp: ({ send, expect }) => ({ kind: 'udp', send, expect, tls: undefined }),
+  smtp: ({ hello, ...tls }) => ({ kind: 'smtp', hello, ...modePlan(tls) }),
+  imap: ({ user, password, ...tls }) => ({ kind: 'imap', user, password, ...modePlan(tls) }),
+  pop3: ({ user, password, ...tls }) => ({ kind: 'pop3', user, password, ...modePlan(tls) }),
+  redis: ({ user, password, role, ...tls }) => ({ kind: 'redis', user, password, role, ...modePlan(tls) }),
+  memcached: (tls) => ({ kind: 'memcached', ...modePlan(tls) }),
+  mysql: (given) => ({ kind: 'mysql', ...sqlPlan(given) }),
+  postgresql: (given) => ({ kind: 'postgresql', ...sqlPlan(given) }),
+  dns: dnsProbe,
+  grpc: ({ service, host, ...tls }) => ({ kind: 'grpc', service, host, ...modePlan({ ...tls, host }) }),
+}
+
+function probeOf(config: CheckConfig): ProbePlan {
+  const kind = KINDS.find((candidate) => config[candidate] !== undefined) ?? 'tcp'
+  return (PROBES[kind] as (given: unknown) => ProbePlan)(config[kind])
 }

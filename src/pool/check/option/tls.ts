@@ -30,8 +30,13 @@ export const upgradeShape = {
   ...tlsShape,
 }
 
-/** Nothing can be verified without a name. */
+/** Nothing can be verified without TLS, nor without a name. */
 export const tlsRules = always((value, report) => {
+  for (const option of value.tls === 'none' ? ['serverName', 'verify', 'ca'] : []) {
+    if (value[option] === undefined || value[option] === false) continue
+    report({ code: 'CONFIG_MISSING', message: `"${option}" needs "tls": there is none` }, [option])
+    return
+  }
   if (value.verify !== true || value.serverName !== undefined || hostName(value.host) !== undefined) return
   report({ code: 'CONFIG_MISSING', message: '"verify" needs "serverName": the name that the certificate must have' }, ['verify'])
 })
@@ -48,6 +53,6 @@ function hostName(host: unknown): string | undefined {
 }
 
 /** What the mode and the options of TLS are in a plan. */
-export function modePlan(config: { tls: TlsMode; serverName?: string; verify: boolean; ca?: string }) {
+export function modePlan(config: { tls: TlsMode; serverName?: string; verify: boolean; ca?: string; host?: string }) {
   return { mode: config.tls, tls: config.tls === 'none' ? undefined : tlsPlan(config) }
 }
