@@ -13,7 +13,7 @@ import { origin } from '../support/origin.ts'
 const root = join(import.meta.dirname, '../..')
 const run = promisify(execFile)
 // The Node that runs this test first, so that the installed command finds one that is new enough.
-const env = { ...process.env, PATH: dirname(process.execPath) + delimiter + process.env.PATH }
+const env = { ...process.env, PATH: dirname(process.execPath) + delimiter + process.env.PATH, NODE_COMPILE_CACHE: undefined }
 
 test('the packed package installs into an empty folder and balances', async (t) => {
   const folder = temporaryFolder(t)
@@ -27,6 +27,7 @@ test('the packed package installs into an empty folder and balances', async (t) 
   assert.ok(!existsSync(join(folder, 'node_modules', 'typescript')), 'development tools are installed with it')
   const { stdout } = await run(join(folder, 'node_modules', '.bin', 'evener'), ['--version'], { env })
   assert.match(stdout, /^\d+\.\d+\.\d+\n$/)
+  assert.ok(existsSync(join(installed, 'node_modules', '.cache', 'evener')), 'compiled code is kept for the next start')
 
   const server = await origin(t, 'from the origin')
   const configFile = join(folder, 'edge.ts')
