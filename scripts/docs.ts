@@ -7,7 +7,7 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { CONFIG_CODES, describeOptions, jsonSchema } from '../src/config/index.ts'
-import { DISCOVERY_METRICS, PACKET_METRICS, POOL_METRICS, SERVER_METRICS } from '../src/control/index.ts'
+import { DISCOVERY_METRICS, HOOK_METRIC, PACKET_METRICS, POOL_METRICS, SERVER_METRICS } from '../src/control/index.ts'
 import { ERROR_CODES } from '../src/core/index.ts'
 import { ACCESS_LOG_VARIABLES, type MetricDefinition, OBSERVE_METRICS } from '../src/observe/index.ts'
 import { PROXY_METRICS, STREAM_ENDS, TERMINATIONS } from '../src/proxy/index.ts'
@@ -102,6 +102,7 @@ function metricsPage(): string {
     ...POOL_METRICS,
     ...SERVER_METRICS,
     ...DISCOVERY_METRICS,
+    HOOK_METRIC,
     ...PACKET_METRICS,
     ...Object.values(OBSERVE_METRICS),
   ]

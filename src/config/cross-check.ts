@@ -8,7 +8,7 @@ import { findUnreachable } from './reachability.ts'
 /** What concerns several options of a configuration: binds that clash, names that repeat, routes that nothing can reach. */
 export function crossCheck(plan: Plan): Finding[] {
   const routes = httpListeners(plan).flatMap(({ name, routes: list }) => findUnreachable(name, list))
-  return [...checkBinds(plan), ...checkServerNames(plan), ...routes, ...checkRegexes(plan), ...checkPackets(plan)]
+  return [...checkHooks(plan), ...checkBinds(plan), ...checkServerNames(plan), ...routes, ...checkRegexes(plan), ...checkPackets(plan)]
 }
 
 /**
@@ -111,6 +111,15 @@ function overlap(a: SocketAddress, b: SocketAddress): boolean {
   const [one, other] = [addressBytes(a.host), addressBytes(b.host)]
   const isAny = (bytes: Uint8Array): boolean => bytes.every((byte) => byte === 0)
   return isAny(one) || isAny(other) || Buffer.compare(one, other) === 0
+}
+
+function checkHooks(plan: Plan): Finding[] {
+  const names = plan.pools.map(({ name }) => name)
+  return (plan.hooks ?? []).flatMap((hook) =>
+    (hook.pools ?? []).flatMap((pool, index) =>
+      names.includes(pool) ? [] : [unknownPool(['hooks', hook.name, 'pools', ...(hook.pools?.length === 1 ? [] : [index])], pool, names)],
+    ),
+  )
 }
 
 function checkServerNames(plan: Plan): Finding[] {

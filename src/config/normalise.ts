@@ -1,4 +1,4 @@
-import { normaliseAdmin } from '../control/config.ts'
+import { normaliseAdmin, normaliseHooks } from '../control/config.ts'
 import { normaliseAccessLog } from '../observe/config.ts'
 import { normalisePacketListener, normalisePacketPlane } from '../packet/config.ts'
 import { normalisePool } from '../pool/config.ts'
@@ -17,6 +17,7 @@ export function normalise(config: Configuration, warnings: readonly string[]): P
     engine: config.engine,
     admin: normaliseAdmin(config.admin),
     stateFile: config.stateFile,
+    hooks: config.hooks && normaliseHooks(config.hooks),
     accessLog: config.accessLog && normaliseAccessLog(config.accessLog),
     trustedProxies: config.trustedProxies,
     drainTimeoutMs: timeouts.drain,

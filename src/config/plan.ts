@@ -1,4 +1,4 @@
-import type { AdminPlan } from '../control/config.ts'
+import type { AdminPlan, HookPlan } from '../control/config.ts'
 import type { Cidr } from '../core/index.ts'
 import type { EnginePlan, WorkersPlan } from '../engine/config.ts'
 import type { AccessLogPlan } from '../observe/config.ts'
@@ -18,6 +18,7 @@ export interface Plan {
   readonly admin: AdminPlan | undefined
   /** Where changes of servers at run time are kept; undefined keeps none. */
   readonly stateFile: string | undefined
+  readonly hooks: readonly HookPlan[] | undefined
   readonly accessLog: AccessLogPlan | undefined
   readonly trustedProxies: readonly Cidr[]
   readonly drainTimeoutMs: number

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { admin, stateFile } from '../control/config.ts'
+import { admin, hooks, stateFile } from '../control/config.ts'
 import { engine, workers } from '../engine/config.ts'
 import { accessLog } from '../observe/config.ts'
 import { packetPlane } from '../packet/config.ts'
@@ -16,6 +16,7 @@ export const configuration = options({
   engine: engine.default('auto').describe('"auto" takes uring where the kernel allows it, and portable elsewhere.'),
   admin: admin.prefault({}).describe('API, metrics and health, or "none".'),
   stateFile: stateFile.optional(),
+  hooks: hooks.optional().describe('Commands and webhooks that are told when the state of a pool or server changes, by name.'),
   accessLog: accessLog.optional().describe('One line for each exchange; none without this.'),
   trustedProxies: z.array(cidr).default([]).describe('Peers whose Forwarded and X-Forwarded-* are believed.'),
   timeouts: timeouts.prefault({}).describe('For all listeners and pools that say nothing else.'),

@@ -2,6 +2,8 @@ import { z } from 'zod'
 import type { SocketAddress } from '../core/index.ts'
 import { address, always, options } from '../schema/index.ts'
 
+export { type HookPlan, hooks, normaliseHooks } from './hooks/option.ts'
+
 /** `admin`: the endpoint with API, metrics and health. */
 export interface AdminPlan {
   readonly bind: SocketAddress

@@ -8,4 +8,4 @@ export { Balancer, type BalancerOptions, ConfigurationError, type LoadedConfigur
 export { type Explanation, explainRequest } from './explain.ts'
 export { detachPacketPlane, openRealServer, undoRealServer } from './packet-host.ts'
 export { PACKET_METRICS } from './packet-metrics.ts'
-export { DISCOVERY_METRICS, POOL_METRICS, SERVER_METRICS } from './pool-metrics.ts'
+export { DISCOVERY_METRICS, HOOK_METRIC, POOL_METRICS, SERVER_METRICS } from './pool-metrics.ts'

@@ -12,7 +12,8 @@ import {
   SeriesAllocator,
 } from '../observe/index.ts'
 import { allocateSeries, PROXY_METRICS, type ProxySeries } from '../proxy/index.ts'
-import { DISCOVERY_METRICS, POOL_METRICS, SERVER_METRICS } from './pool-metrics.ts'
+import type { HookStatus } from './hooks/hooks.ts'
+import { DISCOVERY_METRICS, HOOK_METRIC, POOL_METRICS, SERVER_METRICS } from './pool-metrics.ts'
 import type { PoolStatus } from './status.ts'
 
 export interface ListenerCounts {
@@ -90,7 +91,7 @@ export class Observation {
     })
   }
 
-  exposition(pools: readonly PoolStatus[]): string {
+  exposition(pools: readonly PoolStatus[], hooks: readonly HookStatus[]): string {
     const page = new Exposition()
     const all = this.#allocator.all
     for (const definition of Object.values(PROXY_METRICS)) page.series(definition, all, this.#table)
@@ -112,6 +113,7 @@ export class Observation {
         pools.flatMap((pool) => pool.discovery.map((source) => ({ values: [pool.name, source.source], value: definition.read(source) }))),
       )
     }
+    page.family(HOOK_METRIC, hooks.flatMap(HOOK_METRIC.read))
     page.family(OBSERVE_METRICS.overflowed, [{ values: [], value: this.#allocator.overflowed }])
     return page.text()
   }

@@ -1,4 +1,5 @@
 import type { MetricDefinition } from '../observe/index.ts'
+import type { HookStatus } from './hooks/hooks.ts'
 import type { DiscoveryStatus, PoolStatus, ServerStatus } from './status.ts'
 
 const POOL_LABELS = ['pool'] as const
@@ -150,3 +151,14 @@ export const DISCOVERY_METRICS: readonly (MetricDefinition & { read(source: Disc
     read: (source) => (source.failure === null ? 0 : 1),
   },
 ]
+
+const HOOK_RESULTS = ['delivered', 'failed', 'dropped'] as const
+
+/** What became of the events that hooks were to be told. */
+export const HOOK_METRIC: MetricDefinition & { read(hook: HookStatus): { values: string[]; value: number }[] } = {
+  name: 'evener_hook_events_total',
+  type: 'counter',
+  help: 'Events that hooks were to be told: delivered, failed, or dropped because too many waited.',
+  labels: ['hook', 'result'],
+  read: (hook) => HOOK_RESULTS.map((result) => ({ values: [hook.name, result], value: hook[result] })),
+}

@@ -5,6 +5,7 @@ import type { CheckPlan } from './config.ts'
 import type { PoolDefinition } from './definition.ts'
 import { type EjectionChange, Outliers } from './outliers.ts'
 import { type Session, Sessions } from './persistence/sessions.ts'
+import { type PoolChange, PoolStates } from './pool-states.ts'
 import type { SlotAssignment } from './slots.ts'
 import { SlowStarts } from './slow-starts.ts'
 import type { PoolTable } from './table.ts'
@@ -18,7 +19,7 @@ export interface UpkeptPool {
 }
 
 /** What the log and hooks are told. */
-export type PoolEvent = (HealthChange & { readonly kind: 'health' }) | (EjectionChange & { readonly kind: 'ejection' })
+export type PoolEvent = (HealthChange & { readonly kind: 'health' }) | (EjectionChange & { readonly kind: 'ejection' }) | PoolChange
 
 /** While a slow start is under way, and else. */
 const FAST_TICK_MS = 250
@@ -33,6 +34,7 @@ export class Upkeep {
   readonly #slowStarts: SlowStarts
   readonly #outliers: Outliers
   readonly #sessions: Sessions
+  readonly #states: PoolStates
   readonly #delay: CheckDelay
   readonly #clock: Clock
   readonly #listeners = new Set<(event: PoolEvent) => void>()
@@ -44,6 +46,7 @@ export class Upkeep {
     this.#slowStarts = new SlowStarts(table)
     this.#outliers = new Outliers(table, (change) => this.#ejectionChanged(change))
     this.#sessions = new Sessions(table)
+    this.#states = new PoolStates(table, (change) => this.#tell(change))
     this.#checks = new Checks(table, options)
     this.#checks.subscribe((change) => this.#healthChanged(change))
   }
@@ -55,9 +58,16 @@ export class Upkeep {
     this.#slowStarts.apply(definitions, assignment, nowMs)
     this.#outliers.apply(definitions, assignment, nowMs)
     this.#sessions.apply(definitions, assignment)
+    this.#states.apply(definitions, assignment)
     const checked = pools.map(({ definition, check }) => ({ name: definition.name, servers: definition.servers, check }))
     this.#checks.apply(checked, assignment)
+    this.#states.look()
     this.#schedule()
+  }
+
+  /** An operator has changed a server. */
+  serverChanged(): void {
+    this.#states.look()
   }
 
   /** See Checks.settled(). */
@@ -95,11 +105,13 @@ export class Upkeep {
     else this.#slowStarts.wentDown(change.slot)
     this.#schedule()
     this.#tell({ kind: 'health', ...change })
+    this.#states.look()
   }
 
   #ejectionChanged(change: EjectionChange): void {
     if (!change.ejected) this.#slowStarts.cameUp(change.slot, false, this.#clock.wallClock())
     this.#tell({ kind: 'ejection', ...change })
+    this.#states.look()
   }
 
   #tell(event: PoolEvent): void {
@@ -108,7 +120,7 @@ export class Upkeep {
 
   #schedule(): void {
     this.#cancelTick()
-    if (this.#slowStarts.isIdle && this.#outliers.isIdle && this.#sessions.isIdle) return
+    if (this.#slowStarts.isIdle && this.#outliers.isIdle && this.#sessions.isIdle && this.#states.isIdle) return
     this.#cancelTick = this.#delay(this.#slowStarts.isIdle ? TICK_MS : FAST_TICK_MS, () => this.#tick())
   }
 
@@ -116,6 +128,7 @@ export class Upkeep {
     const nowMs = this.#clock.wallClock()
     this.#outliers.tick(nowMs)
     this.#sessions.tick(nowMs)
+    this.#states.tick()
     this.#slowStarts.tick(nowMs)
     this.#schedule()
   }

@@ -2,16 +2,11 @@ import type { ServerPlan, Session } from '../../pool/index.ts'
 import type { ServerChange } from '../runtime-changes.ts'
 import type { PoolStatus } from '../status.ts'
 import { poolResource } from './pools.ts'
-import type { AdminAnswer, AdminHandler } from './server.ts'
+import { type AdminAnswer, type AdminHandler, failure } from './server.ts'
 
-/** What the admin API asks of the balancer. */
-export interface AdminTarget {
-  /** Listening, and every worker answers. */
-  readonly isReady: boolean
-  status(): unknown
-  pools(): readonly PoolStatus[]
-  metrics(): string
-  /** The names are known; there is nothing else that could fail. */
+/** What the admin API asks of pools. Names are known to be there but for a removal at the same time. */
+export interface PoolsTarget {
+  list(): readonly PoolStatus[]
   changeServer(pool: string, server: string, change: ServerChange): void
   addServer(pool: string, server: ServerPlan): Promise<PoolChangeResult>
   removeServer(pool: string, server: string): Promise<PoolChangeResult>
@@ -19,6 +14,17 @@ export interface AdminTarget {
   sessionsOf(pool: string, limit: number): readonly Session[] | undefined
   /** How many went; undefined where there is no table. */
   clearSessions(pool: string, server?: string): number | undefined
+}
+
+/** What the admin API asks of the balancer. */
+export interface AdminTarget {
+  /** Listening, and every worker answers. */
+  readonly isReady: boolean
+  /** A plan is in force. */
+  readonly hasPlan: boolean
+  status(): unknown
+  readonly pools: PoolsTarget
+  metrics(): string
   reload(): Promise<ReloadResult>
 }
 
@@ -32,6 +38,7 @@ export type ReloadResult =
 /** The routes of the admin API; docs/admin-api.md describes them. */
 export function adminApi(target: AdminTarget): AdminHandler {
   return async (request) => {
+    if (!target.hasPlan && request.path.startsWith('/api/')) return failure(503, 'starting', 'Evener is starting; nothing is in force yet.')
     switch (`${request.method} ${request.path}`) {
       case 'GET /healthz':
         return { status: 200, text: 'ok\n' }
@@ -42,11 +49,11 @@ export function adminApi(target: AdminTarget): AdminHandler {
       case 'GET /api/v1/status':
         return { status: 200, json: target.status() }
       case 'GET /api/v1/pools':
-        return { status: 200, json: { pools: target.pools() } }
+        return { status: 200, json: { pools: target.pools.list() } }
       case 'POST /api/v1/reload':
         return reload(target)
       default:
-        return request.path.startsWith('/api/v1/pools/') ? poolResource(target, request) : undefined
+        return request.path.startsWith('/api/v1/pools/') ? poolResource(target.pools, request) : undefined
     }
   }
 }

@@ -1,7 +1,7 @@
 import { readServers, type ServerPlan } from '../../pool/index.ts'
 import type { ServerChange } from '../runtime-changes.ts'
 import type { PoolStatus } from '../status.ts'
-import type { AdminTarget } from './api.ts'
+import type { PoolsTarget } from './api.ts'
 import { type AdminAnswer, type AdminRequest, failure } from './server.ts'
 
 const MAX_WEIGHT = 65535
@@ -9,11 +9,11 @@ const ADMIN_STATES = ['ready', 'drain', 'maintenance'] as const
 const MAX_SESSIONS_SHOWN = 10_000
 
 /** Everything below /api/v1/pools/; undefined where there is no such resource. */
-export async function poolResource(target: AdminTarget, request: AdminRequest): Promise<AdminAnswer | undefined> {
+export async function poolResource(target: PoolsTarget, request: AdminRequest): Promise<AdminAnswer | undefined> {
   const [pool, kind, name, ...more] = request.path.slice('/api/v1/pools/'.length).split('/').map(decode)
   if (more.length > 0) return undefined
-  const found = target.pools().find((candidate) => candidate.name === pool)
-  if (found === undefined) return failure(404, 'no-such-pool', `There is no pool "${pool}"; there are ${listOf(target.pools())}.`)
+  const found = target.list().find((candidate) => candidate.name === pool)
+  if (found === undefined) return failure(404, 'no-such-pool', `There is no pool "${pool}"; there are ${listOf(target.list())}.`)
   if (kind === undefined) return request.method === 'GET' ? { status: 200, json: found } : undefined
   if (kind === 'sessions' && name === undefined) return sessions(target, found, request)
   if (kind !== 'servers') return undefined
@@ -22,7 +22,7 @@ export async function poolResource(target: AdminTarget, request: AdminRequest): 
   return request.method === 'POST' ? addServer(target, found, request.body) : undefined
 }
 
-async function server(target: AdminTarget, pool: PoolStatus, name: string, request: AdminRequest): Promise<AdminAnswer | undefined> {
+async function server(target: PoolsTarget, pool: PoolStatus, name: string, request: AdminRequest): Promise<AdminAnswer | undefined> {
   const found = pool.servers.find((candidate) => candidate.name === name)
   if (found === undefined) {
     return failure(404, 'no-such-server', `Pool "${pool.name}" has no server "${name}"; it has ${listOf(pool.servers)}.`)
@@ -45,7 +45,7 @@ async function server(target: AdminTarget, pool: PoolStatus, name: string, reque
   }
 }
 
-async function addServer(target: AdminTarget, pool: PoolStatus, body: unknown): Promise<AdminAnswer> {
+async function addServer(target: PoolsTarget, pool: PoolStatus, body: unknown): Promise<AdminAnswer> {
   const read = readServers([body], 1)
   if (typeof read === 'string') return failure(400, 'invalid-server', `The server cannot be read: ${read.replace(/^server 0: /, '')}.`)
   const [added] = read as [ServerPlan]
@@ -57,7 +57,7 @@ async function addServer(target: AdminTarget, pool: PoolStatus, body: unknown): 
   return { status: 201, json: serverOf(target, pool.name, added.name) }
 }
 
-function sessions(target: AdminTarget, pool: PoolStatus, request: AdminRequest): AdminAnswer | undefined {
+function sessions(target: PoolsTarget, pool: PoolStatus, request: AdminRequest): AdminAnswer | undefined {
   const of = request.query.get('server') ?? undefined
   if (of !== undefined && !pool.servers.some(({ name }) => name === of)) {
     return failure(404, 'no-such-server', `Pool "${pool.name}" has no server "${of}"; it has ${listOf(pool.servers)}.`)
@@ -75,9 +75,9 @@ function sessions(target: AdminTarget, pool: PoolStatus, request: AdminRequest):
   return cleared === undefined ? none : { status: 200, json: { cleared } }
 }
 
-function serverOf(target: AdminTarget, pool: string, name: string): unknown {
+function serverOf(target: PoolsTarget, pool: string, name: string): unknown {
   return target
-    .pools()
+    .list()
     .find((candidate) => candidate.name === pool)
     ?.servers.find((candidate) => candidate.name === name)
 }
