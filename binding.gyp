@@ -9,7 +9,11 @@
         "native/netlink.c",
         "native/probe.c",
         "native/ring.c",
-        "native/socket.c"
+        "native/socket.c",
+        "native/tls.c",
+        "native/tls-callbacks.c",
+        "native/tls-context.c",
+        "native/tls-session.c"
       ],
       "defines": ["_GNU_SOURCE"],
       "cflags": ["-std=gnu11", "-O2", "-Wall", "-Wextra", "-Werror", "-fvisibility=hidden"]

@@ -99,6 +99,7 @@ const PLACES: readonly Path[] = [
   [],
   ['listeners', ''],
   ['listeners', '', 'http'],
+  ['listeners', '', 'tls'],
   ['listeners', '', 'http', 'routes', 0],
   ['listeners', '', 'http', 'routes', 0, 'match'],
   ['pools', ''],

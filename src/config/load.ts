@@ -7,6 +7,7 @@ import { giveTypes, readValidPart } from './partial.ts'
 import type { Plan } from './plan.ts'
 import { type ConfigurationInput, configuration } from './root.ts'
 import type { Environment } from './substitute.ts'
+import { checkTlsFiles, resolveTlsFiles } from './tls-files.ts'
 import { Tree } from './tree.ts'
 
 export interface LoadOptions {
@@ -48,7 +49,7 @@ function evaluate(tree: Tree): LoadResult {
   const hasErrors = diagnostics.some(({ severity }) => severity === 'error')
   const parsed = hasErrors ? undefined : configuration.safeParse(tree.values)
   return {
-    plan: parsed?.data && normalise(parsed.data, diagnostics.map(formatBriefly)),
+    plan: parsed?.data && resolveTlsFiles(normalise(parsed.data, diagnostics.map(formatBriefly)), (path) => tree.folderOf(path)),
     diagnostics,
     files: tree.files,
     sourceOf: (path) => tree.sourceOf(parsePath(path)),
@@ -60,7 +61,8 @@ function check(tree: Tree): Finding[] {
   const parsed = configuration.safeParse(tree.values)
   const findings = parsed.success ? [] : findingsOf(parsed.error, configuration, tree.values)
   const valid = parsed.success ? parsed.data : readValidPart(tree.values)
-  const crossed = crossCheck(normalise(valid, []))
+  const plan = normalise(valid, [])
+  const crossed = [...crossCheck(plan), ...checkTlsFiles(plan, (path) => tree.folderOf(path))]
   const references = tree.isComplete ? checkReferences(tree.values) : []
   const all = [...findings, ...crossed, ...references].filter(({ path }) => !tree.isUnresolved(path))
   // What is used cannot be told while something is wrong.

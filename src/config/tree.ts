@@ -94,6 +94,11 @@ export class Tree {
     return line === undefined ? (origin?.file ?? '') : `${origin?.file}:${line}`
   }
 
+  /** The folder of the file that a value was written in. */
+  folderOf(path: Path): string {
+    return dirname(this.#originOf(path)?.file ?? '')
+  }
+
   #originOf(path: Path): Part | undefined {
     return this.#origins.get(`${path[0]}.${path[1]}`) ?? this.#main
   }

@@ -5,6 +5,7 @@ import { createEventLog, type EventLog } from '../observe/index.ts'
 import { PoolTable } from '../pool/index.ts'
 import { type AdminTarget, adminApi, type ReloadResult } from './admin/api.ts'
 import { AdminServer } from './admin/server.ts'
+import { Certificates } from './certificates.ts'
 import type { Generation } from './generations.ts'
 import { Observation } from './observation.ts'
 import { packetApi } from './packet-api.ts'
@@ -52,6 +53,7 @@ export class Balancer implements AdminTarget {
   readonly #packets: Packets
   readonly #startedAtMs = Date.now()
   readonly #end = Promise.withResolvers<number>()
+  readonly #certificates = new Certificates(() => void this.#certificatesChanged())
   #admin: AdminServer | null = null
   /** Counts the configurations that came into force. */
   #generation = 0
@@ -66,12 +68,15 @@ export class Balancer implements AdminTarget {
     this.#packets = new Packets(table, this.#log)
     this.#workers = new WorkerGroup({
       engine: plan.engine,
-      engineOptions: {},
+      engineOptions: { ticketKeys: this.#certificates.ticketKeys.buffer },
       poolTable: table.buffer,
       metrics: this.#observation.metricsBuffer,
       workers,
     })
-    this.pools = new Pools({ table, observation: this.#observation, packets: this.#packets, workers: this.#workers }, this.#log)
+    this.pools = new Pools(
+      { table, observation: this.#observation, packets: this.#packets, workers: this.#workers, certificates: this.#certificates },
+      this.#log,
+    )
     this.ended = this.#end.promise
     this.#watchWorkers()
   }
@@ -146,11 +151,15 @@ export class Balancer implements AdminTarget {
       ],
       pools: this.pools.list(),
       hooks: this.pools.hooks(),
+      certificates: this.#certificates.status(),
     }
   }
 
   metrics(): string {
-    return this.#observation.exposition(this.pools.list(), this.pools.hooks()) + packetMetrics(this.#packets.status())
+    return (
+      this.#observation.exposition(this.pools.list(), this.pools.hooks(), this.#certificates.status()) +
+      packetMetrics(this.#packets.status())
+    )
   }
 
   async #start(plan: Plan, workers: number): Promise<void> {
@@ -203,6 +212,19 @@ export class Balancer implements AdminTarget {
     this.#loadedAtMs = Date.now()
   }
 
+  /** A file is another than before: the same plan once more, with what the files say now. */
+  #certificatesChanged(): Promise<void> {
+    return this.pools.turns.take(async () => {
+      if (this.#isShuttingDown || this.pools.current === null) return
+      try {
+        await this.pools.apply(this.pools.current.configured)
+        this.#log.info('certificates were read again, because a file has changed')
+      } catch (error) {
+        this.#log.error(`a certificate file has changed and cannot be used, those of before stay: ${(error as Error).message}`)
+      }
+    })
+  }
+
   /** Before the first plan is in force nobody asks for it. */
   get #inForce(): Generation {
     return this.pools.current as Generation
@@ -236,6 +258,7 @@ export class Balancer implements AdminTarget {
   async #close(): Promise<void> {
     this.#isShuttingDown = true
     this.pools.close()
+    this.#certificates.close()
     this.#packets.close()
     await this.#admin?.close()
     await this.#workers.close()

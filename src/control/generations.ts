@@ -1,6 +1,8 @@
 import type { Plan } from '../config/index.ts'
 import { systemClock } from '../core/index.ts'
 import { definitionOf, type PoolTable, SlotAllocator, type SlotAssignment, type Upkeep, type UpkeptPool } from '../pool/index.ts'
+import type { TlsFiles } from '../proxy/index.ts'
+import type { Certificates } from './certificates.ts'
 import type { Observation } from './observation.ts'
 import type { Packets } from './packets.ts'
 import type { WorkerGroup } from './worker-group.ts'
@@ -14,6 +16,8 @@ export interface Generation {
   readonly slots: SlotAssignment
   /** By listener. */
   readonly addresses: Readonly<Record<string, readonly string[]>>
+  /** Contents of certificates and keys. */
+  readonly files: TlsFiles
 }
 
 /** What has to follow a plan. */
@@ -23,6 +27,7 @@ export interface GenerationParts {
   readonly observation: Observation
   readonly packets: Packets
   readonly workers: WorkerGroup
+  readonly certificates: Certificates
 }
 
 /**
@@ -45,7 +50,8 @@ export class Generations {
 
   /** Rejects with what stood in the way, and then nothing has changed. One at a time. */
   async apply(configured: Plan, plan: Plan): Promise<void> {
-    const { upkeep, observation, packets, workers } = this.#parts
+    const { upkeep, observation, packets, workers, certificates } = this.#parts
+    const files = certificates.read(plan)
     const definitions = plan.pools.map(definitionOf)
     const slots = this.#allocator.prepare(definitions, this.#number + 1, systemClock.wallClock())
     let addresses: Readonly<Record<string, readonly string[]>>
@@ -55,7 +61,7 @@ export class Generations {
       await upkeep.settled()
       await packets.apply(plan, slots)
       observation.prepare(plan)
-      addresses = await workers.apply({ plan, slots, series: observation.series }, () => {
+      addresses = await workers.apply({ plan, slots, series: observation.series, files }, () => {
         this.#allocator.commit(definitions, slots, systemClock.wallClock())
       })
     } catch (error) {
@@ -70,8 +76,9 @@ export class Generations {
       throw error
     }
     observation.commit(plan)
+    certificates.watch(plan, files)
     this.#number++
-    this.current = { configured, plan, slots, addresses }
+    this.current = { configured, plan, slots, addresses, files }
   }
 }
 

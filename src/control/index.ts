@@ -5,6 +5,7 @@
  */
 
 export { Balancer, type BalancerOptions, ConfigurationError, type LoadedConfiguration } from './balancer.ts'
+export { CERTIFICATE_METRICS } from './certificates.ts'
 export { type Explanation, explainRequest } from './explain.ts'
 export { detachPacketPlane, openRealServer, undoRealServer } from './packet-host.ts'
 export { PACKET_METRICS } from './packet-metrics.ts'

@@ -12,6 +12,7 @@ import {
   SeriesAllocator,
 } from '../observe/index.ts'
 import { allocateSeries, PROXY_METRICS, type ProxySeries } from '../proxy/index.ts'
+import { CERTIFICATE_METRICS, type CertificateStatus } from './certificates.ts'
 import type { HookStatus } from './hooks/hooks.ts'
 import { DISCOVERY_METRICS, HOOK_METRIC, POOL_METRICS, SERVER_METRICS } from './pool-metrics.ts'
 import type { PoolStatus } from './status.ts'
@@ -91,7 +92,7 @@ export class Observation {
     })
   }
 
-  exposition(pools: readonly PoolStatus[], hooks: readonly HookStatus[]): string {
+  exposition(pools: readonly PoolStatus[], hooks: readonly HookStatus[], certificates: readonly CertificateStatus[]): string {
     const page = new Exposition()
     const all = this.#allocator.all
     for (const definition of Object.values(PROXY_METRICS)) page.series(definition, all, this.#table)
@@ -114,6 +115,12 @@ export class Observation {
       )
     }
     page.family(HOOK_METRIC, hooks.flatMap(HOOK_METRIC.read))
+    for (const definition of CERTIFICATE_METRICS) {
+      page.family(
+        definition,
+        certificates.map((each) => ({ values: [each.listener, each.file], value: definition.read(each) })),
+      )
+    }
     page.family(OBSERVE_METRICS.overflowed, [{ values: [], value: this.#allocator.overflowed }])
     return page.text()
   }

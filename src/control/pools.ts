@@ -12,6 +12,7 @@ import {
   Upkeep,
 } from '../pool/index.ts'
 import type { PoolChangeResult, PoolsTarget } from './admin/api.ts'
+import type { Certificates } from './certificates.ts'
 import { checkConnect } from './check-connect.ts'
 import { discoveryAccess } from './discovery/access.ts'
 import { type Generation, Generations } from './generations.ts'
@@ -36,6 +37,7 @@ export interface PoolParts {
   readonly observation: Observation
   readonly packets: Packets
   readonly workers: WorkerGroup
+  readonly certificates: Certificates
 }
 
 /**
@@ -57,7 +59,7 @@ export class Pools implements PoolsTarget {
   #retry: NodeJS.Timeout | undefined
   #isClosed = false
 
-  constructor({ table, observation, packets, workers }: PoolParts, log: EventLog) {
+  constructor({ table, observation, packets, workers, certificates }: PoolParts, log: EventLog) {
     this.table = table
     this.#packets = packets
     this.#log = log
@@ -65,7 +67,7 @@ export class Pools implements PoolsTarget {
     this.#discovery = new Discovery({ access: discoveryAccess() })
     this.#membership = new Membership(this.#discovery, log)
     this.#upkeep = new Upkeep(table, { connect: checkConnect })
-    this.#generations = new Generations({ table, upkeep: this.#upkeep, observation, packets, workers })
+    this.#generations = new Generations({ table, upkeep: this.#upkeep, observation, packets, workers, certificates })
     this.#discovery.subscribe((event) => this.#discovered(event))
     this.#upkeep.subscribe((event) => {
       this.#tell(stateEventOf(event))

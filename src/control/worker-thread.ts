@@ -48,7 +48,7 @@ class WorkerThread {
 
   async #prepare(generation: number, plan: WorkerPlan): Promise<void> {
     try {
-      const sites = await this.#worker.sites.prepare(plan.plan, plan.slots, plan.series)
+      const sites = await this.#worker.sites.prepare(plan.plan, plan.slots, plan.series, plan.files)
       this.#prepared.set(generation, { plan, sites })
       this.say({ type: 'prepared', generation, addresses: this.#worker.sites.addressesOf(sites) })
     } catch (error) {

@@ -1,11 +1,23 @@
 import type { ClientAddress, SocketAddress } from '../core/index.ts'
+import type { Secure } from './tls/index.ts'
 
 /**
  * Why a connection is over. `done`: both sides sent FIN, or close() was called and the queue was flushed. `reset`: the peer
  * sent RST. `refused`, `unreachable`, `timeout`: a connect failed. `local`: reset() was called. `overload`: the engine
- * had no memory or descriptor left for it. `failed`: any other error of the socket.
+ * had no memory or descriptor left for it. `handshake`: TLS could not be agreed on, `secure.failure` says why. `truncated`: the
+ * peer sent FIN without TLS's close_notify, so that it may have had more to say. `failed`: any other error of the socket.
  */
-export type CloseReason = 'done' | 'reset' | 'refused' | 'unreachable' | 'timeout' | 'local' | 'overload' | 'failed'
+export type CloseReason =
+  | 'done'
+  | 'reset'
+  | 'refused'
+  | 'unreachable'
+  | 'timeout'
+  | 'local'
+  | 'overload'
+  | 'handshake'
+  | 'truncated'
+  | 'failed'
 
 /**
  * What a room implements to own a connection. The engine calls these from its loop, never from inside a call that the
@@ -29,7 +41,7 @@ export interface ConnectionHandler {
 }
 
 /**
- * A stream connection (TCP or Unix; TLS later looks the same). It carries no protocol. Objects are never reused; the slot
+ * A stream connection: TCP or Unix, plain or over TLS, where bytes are plaintext and FIN is close_notify with FIN. It carries no protocol. Objects are never reused; the slot
  * beneath is, under a new generation, so that a late completion cannot reach a newer connection.
  * After closed() or reset() every method is a no-op.
  */
@@ -41,6 +53,8 @@ export interface Connection {
   /** The IP address of `remote`, without the objects and texts that `remote` is made of; family 0 where it has none. */
   readRemoteIp(out: ClientAddress): void
   readonly isOpen: boolean
+  /** What TLS says of it; null where it is plain. */
+  readonly secure: Secure | null
   /** Bytes accepted by send() and commit() that the kernel has not taken yet. */
   readonly queuedBytes: number
   /** True from the moment queuedBytes passes the high-water mark until drained() is called. */

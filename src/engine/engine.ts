@@ -3,6 +3,7 @@ import type { Blocks } from './blocks.ts'
 import type { Connection, ConnectionHandler } from './connection.ts'
 import type { EngineCounters } from './counters.ts'
 import type { TimerWheel } from './timers.ts'
+import type { TlsClient, TlsClientOptions, TlsServer, TlsServerOptions } from './tls/index.ts'
 
 export interface ListenOptions {
   readonly address: SocketAddress
@@ -10,6 +11,12 @@ export interface ListenOptions {
   readonly backlog?: number
   /** Share the port with the listeners of other workers (SO_REUSEPORT). */
   readonly reusePort?: boolean
+  /** Connections are accepted when their handshake is done. */
+  readonly tls?: TlsServer | undefined
+  /** Owner of a connection whose first byte is none of TLS, on a listener with `tls`; without one, or undefined, it is reset. */
+  readonly plaintext?: (connection: Connection) => ConnectionHandler | undefined
+  /** A handshake failed, was too slow or gave way to others. */
+  readonly handshakeFailed?: (reason: string) => void
 }
 
 export interface Listener {
@@ -20,12 +27,16 @@ export interface Listener {
   /** Stops and resumes accepting without closing the socket (connection limit reached). */
   pause(): void
   resume(): void
+  /** How connections are secured that come from now on; undefined for plain ones. */
+  secure(tls: TlsServer | undefined): void
 }
 
 export interface ConnectOptions {
   readonly timeoutMs: number
   /** Source address to bind before connecting. */
   readonly source?: SocketAddress
+  /** opened() follows the handshake, and `timeoutMs` is for both. */
+  readonly tls?: TlsClient | undefined
 }
 
 /**
@@ -46,6 +57,10 @@ export interface Engine {
   listen(options: ListenOptions, accepted: (connection: Connection) => ConnectionHandler | undefined): Promise<Listener>
   /** Never throws: a failure arrives as closed(). */
   connect(address: SocketAddress, options: ConnectOptions, handler: ConnectionHandler): Connection
+  /** Certificates and options for listen(). Throws EvenerError TLS_*. */
+  tlsServer(options: TlsServerOptions): TlsServer
+  /** How one server is to be connected to. Throws EvenerError TLS_*. */
+  tlsClient(options: TlsClientOptions): TlsClient
   /** Runs the callback soon, outside the data path, where promises and Node's APIs may be used. */
   defer(callback: () => void): void
   /** Starts the loop. Connections and listeners may be made before. */

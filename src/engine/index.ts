@@ -13,3 +13,13 @@ export { type CreatedEngine, createEngine, type EngineKind, probeUring } from '.
 export type { ConnectOptions, Engine, Listener, ListenOptions } from './engine.ts'
 export { DEFAULT_ENGINE_OPTIONS, type EngineOptions } from './options.ts'
 export { Timer, type TimerTarget, type TimerWheel, Wheel } from './timers.ts'
+export {
+  type CertificateOptions,
+  certificateNames,
+  type Secure,
+  TicketKeys,
+  type TlsClient,
+  type TlsClientOptions,
+  type TlsServer,
+  type TlsServerOptions,
+} from './tls/index.ts'

@@ -12,6 +12,8 @@ export interface EngineOptions {
   /** The high-water mark while less than half of the arena's blocks are free, so that slow peers cannot take all of it. Bytes. */
   readonly scarceHighWaterBytes: number
   readonly lowWaterBytes: number
+  /** Memory of TicketKeys that workers share; own random keys without it. */
+  readonly ticketKeys?: SharedArrayBuffer
 }
 
 export const DEFAULT_ENGINE_OPTIONS: EngineOptions = {

@@ -19,3 +19,14 @@ export {
   shutdownWrite,
   unpackAddress,
 } from './socket.ts'
+export {
+  createTls,
+  hasTls,
+  type NativeTls,
+  type NativeTlsInfo,
+  TICKET_KEYS,
+  TLS_BIT,
+  TLS_RECORD_ADDS,
+  TLS_RECORD_BYTES,
+  TLS_RESULT,
+} from './tls.ts'

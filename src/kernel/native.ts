@@ -2,6 +2,7 @@ import { createRequire } from 'node:module'
 import { EvenerError } from '../core/index.ts'
 import type { NativeBpf } from './bpf/calls.ts'
 import type { NativeNetlink } from './netlink/socket.ts'
+import type { NativeTls } from './tls.ts'
 
 /** Memory shared with the kernel: an address is `low + offset` below the constant word `high`. */
 export interface NativeMapping {
@@ -65,6 +66,8 @@ export interface Native extends NativeBpf, NativeNetlink {
   packAddress(address: Uint8Array, family: 4 | 6, host: string, port: number): number
   packPath(address: Uint8Array, path: string): number
   unpackAddress(address: Uint8Array, length: number): { family: 4 | 6; host: string; port: number } | string | number
+  /** Absent from an addon that was compiled earlier. */
+  createTls?(arena: Uint8Array, results: Uint8Array, ticketKeys: Uint8Array): NativeTls | number
 }
 
 let loaded: Native | undefined

@@ -11,7 +11,7 @@ const NINE = 0x39
 export function admit(exchange: Exchange): number {
   const request = exchange.request
   // RFC 9110 §7.4: a request for https that came in the clear is not for us.
-  if (request.isHttpsTarget) return refuse(exchange, TERMINATION.REQUEST_REFUSED, 421)
+  if (request.isHttpsTarget && exchange.downstream?.isSecure !== true) return refuse(exchange, TERMINATION.REQUEST_REFUSED, 421)
   if (request.method === METHOD.CONNECT) return refuse(exchange, TERMINATION.METHOD_REFUSED, 405)
   if (request.body === BODY.LENGTH && request.contentLength > (exchange.site as ListenerSite).limits.maxBodyBytes) {
     return refuse(exchange, TERMINATION.REQUEST_BODY_TOO_LARGE, 413)

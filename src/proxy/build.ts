@@ -1,8 +1,9 @@
 import { CidrSet } from '../core/index.ts'
 import { definitionOf, Pool, type PoolPlan, type SlotAssignment } from '../pool/index.ts'
-import { compileHeaderEdit, compileRewrite, RedirectTemplate, Router } from '../route/index.ts'
+import { compileHeaderEdit, compileRewrite, type HeaderEdit, RedirectTemplate, Router } from '../route/index.ts'
 import { contentTypeLine, type LocalAnswer } from './answer.ts'
 import { attempt } from './attempt.ts'
+import { ClientSubject, subjectFields } from './client-subject.ts'
 import type { AcceptProxyProtocolPlan, ErrorPagePlan, HttpListenerPlan, HttpRoutePlan, ListenerPlan, TcpListenerPlan } from './config.ts'
 import { ErrorPages } from './error-pages.ts'
 import type { Step } from './exchange.ts'
@@ -67,7 +68,7 @@ export function compilePlan(
   const byName = new Map(pools.map((pool) => [pool.name, pool]))
   const trusted = new CidrSet(plan.trustedProxies)
   const errorPages = new ErrorPages(plan.errorPages)
-  const shared = { use, series, trusted, errorPages, byName }
+  const shared = { use, series, trusted, errorPages, byName, subjects: subjectFields(plan.listeners) }
   const sites = plan.listeners.map((listener) => (listener.kind === 'http' ? compileHttp(listener, shared) : compileTcp(listener, shared)))
   return { use, sites, pools }
 }
@@ -78,6 +79,8 @@ interface Shared {
   readonly trusted: CidrSet
   readonly errorPages: ErrorPages
   readonly byName: ReadonlyMap<string, PoolState>
+  /** Fields that no client may send, because listeners tell servers subjects in them. */
+  readonly subjects: readonly string[]
 }
 
 function compileHttp(listener: HttpListenerPlan, shared: Shared): ListenerSite {
@@ -90,7 +93,7 @@ function compileHttp(listener: HttpListenerPlan, shared: Shared): ListenerSite {
     use: shared.use,
     series: shared.series.http[listener.name],
     router: new Router(listener.routes),
-    routes: listener.routes.map((route, position) => compileRoute(route, position, shared.byName)),
+    routes: listener.routes.map((route, position) => compileRoute(route, position, shared)),
     headLimits: { maxLineBytes, maxHeadBytes, maxFields },
     limits: listener.limits,
     timeouts: listener.timeouts,
@@ -101,6 +104,7 @@ function compileHttp(listener: HttpListenerPlan, shared: Shared): ListenerSite {
     trusted: shared.trusted,
     via: [via('1.0'), via('1.1')],
     errorPages: shared.errorPages,
+    clientSubject: listener.tls?.clientCertificates === undefined ? null : new ClientSubject(listener.tls.clientCertificates.header),
   }
 }
 
@@ -127,7 +131,7 @@ function headerPolicyOf(plan: AcceptProxyProtocolPlan | undefined): HeaderPolicy
   return { from: new CidrSet(plan.from), takesOthers: plan.others === 'direct', timeoutMs: plan.timeoutMs }
 }
 
-function compileRoute(route: HttpRoutePlan, index: number, pools: ReadonlyMap<string, PoolState>): RouteState {
+function compileRoute(route: HttpRoutePlan, index: number, { byName: pools, subjects }: Shared): RouteState {
   const action = route.action
   return {
     id: route.id,
@@ -138,7 +142,7 @@ function compileRoute(route: HttpRoutePlan, index: number, pools: ReadonlyMap<st
     redirect: action.kind === 'redirect' ? new RedirectTemplate(action.to) : null,
     redirectStatus: action.kind === 'redirect' ? action.status : 0,
     rewrite: route.rewrite === undefined ? null : compileRewrite(route.rewrite),
-    requestEdit: route.requestHeaders === undefined ? null : compileHeaderEdit(route.requestHeaders, REQUEST_DROPPED),
+    requestEdit: compileRequestEdit(route, subjects),
     responseEdit: route.responseHeaders === undefined ? null : compileHeaderEdit(route.responseHeaders, RESPONSE_DROPPED),
     queuePriority: route.queuePriority,
     retry: { ...route.retry, onStatus: new Set(route.retry.onStatus) },
@@ -156,6 +160,12 @@ function stepsOf(pool: Pool): readonly Step[] {
     attempt,
   ]
   return steps.filter((step) => step !== null)
+}
+
+function compileRequestEdit({ requestHeaders }: HttpRoutePlan, subjects: readonly string[]): HeaderEdit | null {
+  if (requestHeaders === undefined && subjects.length === 0) return null
+  const { remove, set, add } = requestHeaders ?? { remove: [], set: [], add: [] }
+  return compileHeaderEdit({ remove: [...remove, ...subjects], set, add }, REQUEST_DROPPED)
 }
 
 function fixedAnswer(action: Extract<HttpRoutePlan['action'], { kind: 'respond' }>): LocalAnswer {

@@ -3,6 +3,7 @@ import { packet } from '../packet/config.ts'
 import { normaliseRoute, ROUTE_ACTIONS, type RouteConfig, routeShape } from '../route/config.ts'
 import {
   address,
+  always,
   complain,
   duration,
   durationOrNone,
@@ -19,10 +20,12 @@ import type { HttpListenerPlan, HttpRoutePlan, ListenerPlan } from './plan.ts'
 import { acceptProxyProtocol, normaliseAcceptProxyProtocol } from './proxy-protocol/option.ts'
 import { normaliseRetry, retry } from './retry-option.ts'
 import { normaliseTcp, tcp } from './stream/option.ts'
+import { normaliseTls, tlsListener } from './tls-option.ts'
 
 export { errorPages, normaliseErrorPages } from './error-page-option.ts'
 export type * from './plan.ts'
 export { normaliseProxyProtocol, proxyProtocol } from './proxy-protocol/send-option.ts'
+export { type CertificatePlan, certificatesOf, selfSignedPaths, type TlsFiles, type TlsListenerPlan } from './tls-plan.ts'
 
 /** A head and what the proxy adds to it must fit into one block of the engine, which has 32 KiB. */
 const headSize = sizeBetween(1024, 24 * 1024)
@@ -105,10 +108,18 @@ export const listener = options({
   acceptProxyProtocol: acceptProxyProtocol
     .optional()
     .describe('Peers whose connections begin with a header of the PROXY protocol; none without this.'),
+  tls: tlsListener.optional().describe('Serves over TLS; requests in the clear are answered with 400.'),
   http: http.optional().describe('Requests of HTTP/1.1 and HTTP/1.0.'),
   tcp: tcp.optional().describe('Connections of any protocol over TCP, byte for byte.'),
   packet: packet.optional().describe('Packets that the kernel forwards: NAT, direct routing, tunnels.'),
-}).check(exactlyOne('a listener', ['http', 'tcp', 'packet']))
+}).check(
+  exactlyOne('a listener', ['http', 'tcp', 'packet']),
+  always((value, report) => {
+    if (value.tls === undefined) return
+    const other = value.packet !== undefined ? 'packet' : value.acceptProxyProtocol !== undefined ? 'acceptProxyProtocol' : undefined
+    if (other !== undefined) report({ code: 'CONFIG_CONFLICT', message: `"tls" and "${other}" do not go together` }, ['tls'])
+  }),
+)
 
 export type ListenerConfig = z.output<typeof listener>
 
@@ -128,11 +139,12 @@ export interface ListenerDefaults {
 export function normaliseListener(name: string, config: ListenerConfig, defaults: ListenerDefaults): ListenerPlan {
   const { bind, tcp: stream } = config
   const accept = normaliseAcceptProxyProtocol(config.acceptProxyProtocol)
+  const tls = normaliseTls(config.tls)
   if (stream === undefined) {
-    return { ...normaliseHttp(name, bind, config.http as z.output<typeof http>, defaults), acceptProxyProtocol: accept }
+    return { ...normaliseHttp(name, bind, config.http as z.output<typeof http>, defaults), acceptProxyProtocol: accept, tls }
   }
   const { timeouts: inherited, poolTimeouts } = defaults
-  return normaliseTcp(name, bind, stream, { acceptProxyProtocol: accept, connectMs: inherited.connect, poolTimeouts })
+  return { ...normaliseTcp(name, bind, stream, { acceptProxyProtocol: accept, connectMs: inherited.connect, poolTimeouts }), tls }
 }
 
 function normaliseHttp(
@@ -140,7 +152,7 @@ function normaliseHttp(
   bind: HttpListenerPlan['bind'],
   config: z.output<typeof http>,
   defaults: ListenerDefaults,
-): Omit<HttpListenerPlan, 'acceptProxyProtocol'> {
+): Omit<HttpListenerPlan, 'acceptProxyProtocol' | 'tls'> {
   const time = { ...defaults.timeouts, ...given(config.timeouts) }
   const limit = { ...defaults.limits, ...given(config.limits) }
   return {

@@ -9,6 +9,9 @@ export interface ProxyCounters {
   connectionClosed(site: ConnectionSite): void
   /** A connection was refused for its header of the PROXY protocol; by HEADER_REFUSAL. */
   headerRefused(site: ConnectionSite, refusal: number): void
+  /** A handshake is done; `isResumed` if a session of before was taken up. */
+  handshakeDone(site: ConnectionSite, isResumed: boolean): void
+  handshakeFailed(site: ConnectionSite): void
   /** The exchange is over: status, termination, bytes, durations, attempts are final. */
   exchanged(exchange: Exchange): void
   /** The stream is over: termination, bytes, durations, attempts are final. */

@@ -19,6 +19,8 @@ const STASH_LIMIT_BYTES = 64 * 1024
 const LINGER_LIMIT_BYTES = 1024 * 1024
 const LINGER_MS = 2000
 
+const UPPER_A = 0x41
+const UPPER_Z = 0x5a
 const NO_BYTES = new Uint8Array(0)
 /** RFC 7239 §6.2, for clients on a Unix socket. */
 const UNKNOWN = literal('unknown')
@@ -42,6 +44,10 @@ export class DownstreamConnection implements ConnectionHandler, TimerTarget {
   readonly connection: Connection
   /** Who the connection is from, where a balancer in front has introduced it. */
   readonly proxied: ProxiedClient | null
+  /** Over TLS. */
+  readonly isSecure: boolean
+  /** It speaks HTTP in the clear where TLS is spoken: its request is answered with 400. */
+  isMisplaced = false
   phase: number = PHASE.HEAD
   exchange: Exchange | null = null
   requestCount = 0
@@ -51,6 +57,8 @@ export class DownstreamConnection implements ConnectionHandler, TimerTarget {
   readonly client = new ClientAddress()
   clientBytes: Uint8Array = NO_BYTES
   forwardedNode: Uint8Array = NO_BYTES
+  /** The field line with the subject of the client's certificate; empty where the listener asks for none. */
+  subjectLine: Uint8Array = NO_BYTES
   /** The peer is one whose Forwarded and X-Forwarded-* are believed. */
   isTrusted = false
   readonly #timer: Timer
@@ -71,6 +79,7 @@ export class DownstreamConnection implements ConnectionHandler, TimerTarget {
     this.listener = listener
     this.connection = connection
     this.proxied = proxied
+    this.isSecure = connection.secure !== null
     this.#timer = new Timer(this)
     this.#stash = new SliceQueue(worker.engine.blocks)
     this.#head = new HeadBuffer(worker.engine.blocks)
@@ -90,6 +99,10 @@ export class DownstreamConnection implements ConnectionHandler, TimerTarget {
   opened(): void {}
 
   received(_connection: Connection, start: number, end: number): void {
+    if (this.isMisplaced && this.phase === PHASE.HEAD) {
+      this.#refusePlain(start)
+      return
+    }
     if (this.#feeding || this.#stash.count > 0) {
       this.#keep(start, end)
       return
@@ -321,6 +334,8 @@ export class DownstreamConnection implements ConnectionHandler, TimerTarget {
 
   /** Asks the socket for the peer once, so that a connection without a request costs no system call for it. */
   #identify(): void {
+    const { clientSubject } = this.listener.current
+    if (clientSubject !== null && this.connection.secure !== null) this.subjectLine = clientSubject.line(this.connection.secure)
     if (this.proxied === null) this.connection.readRemoteIp(this.client)
     else this.client.copy(this.proxied.source)
     if (this.client.family === 0) {
@@ -338,6 +353,13 @@ export class DownstreamConnection implements ConnectionHandler, TimerTarget {
   #refuseHead(reject: number): void {
     const reason = REJECTIONS[reject]
     this.refuse(TERMINATION.REQUEST_REFUSED, reason.status, reason.sentence)
+  }
+
+  /** Only what looks like a method gets an answer; the rest is none of HTTP. */
+  #refusePlain(start: number): void {
+    const first = this.worker.engine.memory[start]
+    if (first < UPPER_A || first > UPPER_Z) this.connection.reset()
+    else this.refuse(TERMINATION.REQUEST_REFUSED, 400, 'This port speaks HTTPS, and the request came in the clear: use https://.')
   }
 
   #keep(start: number, end: number): void {

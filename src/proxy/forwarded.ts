@@ -8,8 +8,10 @@ import type { ListenerSite } from './site.ts'
 /** Room for our own parts of the forwarded fields; the parts that are kept have their room in the original head. */
 export const FORWARDED_ROOM = 512
 const PROTO_HTTP = literal('X-Forwarded-Proto: http\r\n')
+const PROTO_HTTPS = literal('X-Forwarded-Proto: https\r\n')
 const FOR = literal('for=')
 const PROTO = literal(';proto=http')
+const PROTO_SECURE = literal(';proto=https')
 const HOST_PARAMETER = literal(';host="')
 const QUOTE = 0x22
 
@@ -37,7 +39,7 @@ export function writeForwarded(exchange: Exchange, downstream: DownstreamConnect
     if (downstream.isTrusted) writeExisting(exchange, writer, FIELD.FORWARDED)
     writer.literal(FOR)
     writer.literal(downstream.forwardedNode)
-    writer.literal(PROTO)
+    writer.literal(downstream.isSecure ? PROTO_SECURE : PROTO)
     if (hasAuthority(exchange)) {
       writer.literal(HOST_PARAMETER)
       writer.copy(exchange.request.authorityStart, exchange.request.authorityEnd)
@@ -53,7 +55,7 @@ function writeXForwarded(exchange: Exchange, downstream: DownstreamConnection, w
   if (downstream.isTrusted) writeExisting(exchange, writer, FIELD.X_FORWARDED_FOR)
   writer.literal(downstream.clientBytes)
   writer.literal(CRLF)
-  if (!downstream.isTrusted || fields.find(FIELD.X_FORWARDED_PROTO) === -1) writer.literal(PROTO_HTTP)
+  if (!downstream.isTrusted || fields.find(FIELD.X_FORWARDED_PROTO) === -1) writer.literal(downstream.isSecure ? PROTO_HTTPS : PROTO_HTTP)
   if (hasAuthority(exchange) && (!downstream.isTrusted || fields.find(FIELD.X_FORWARDED_HOST) === -1)) {
     writer.literal(X_FORWARDED_HOST)
     writer.copy(exchange.request.authorityStart, exchange.request.authorityEnd)

@@ -51,12 +51,25 @@ export class ListenerState<S extends ConnectionSite = ListenerSite> {
       this.#isPaused = true
       for (const socket of this.#sockets) socket.pause()
     }
+    if (connection.secure !== null) this.worker.counters.handshakeDone(this.current, connection.secure.isResumed)
     const { headerPolicy } = this.current
     return headerPolicy === null ? this.#serve(this, connection, null) : new HeaderGate(this, connection).begin(headerPolicy)
   }
 
   serve(connection: Connection, proxied: ProxiedClient | null): ConnectionHandler {
     return this.#serve(this, connection, proxied)
+  }
+
+  /** Owner of a connection that speaks no TLS where this listener does. */
+  acceptPlain(connection: Connection): ConnectionHandler | undefined {
+    if (this.current.kind !== 'http') return undefined
+    const downstream = this.accept(connection) as DownstreamConnection
+    downstream.isMisplaced = true
+    return downstream
+  }
+
+  handshakeFailed(): void {
+    this.worker.counters.handshakeFailed(this.current)
   }
 
   /** A connection of this listener is over. */

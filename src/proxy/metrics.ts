@@ -10,12 +10,19 @@ import type { Stream } from './stream/stream.ts'
 import { TERMINATIONS } from './termination.ts'
 import type { PoolState } from './upstream/pool-state.ts'
 
+const HANDSHAKES = ['full', 'resumed', 'failed'] as const
 const STATUS_CLASSES = ['none', '1xx', '2xx', '3xx', '4xx', '5xx'] as const
 
 /** What this room counts, in the order in which it is shown. */
 export const PROXY_METRICS = {
   connections: { name: 'evener_connections', type: 'gauge', help: 'Open client connections.', labels: ['listener'] },
   accepted: { name: 'evener_connections_accepted_total', type: 'counter', help: 'Client connections accepted.', labels: ['listener'] },
+  handshakes: {
+    name: 'evener_tls_handshakes_total',
+    type: 'counter',
+    help: 'TLS handshakes with clients, by result: full, resumed or failed.',
+    labels: ['listener', 'result'],
+  },
   requests: {
     name: 'evener_http_requests_total',
     type: 'counter',
@@ -70,6 +77,8 @@ export interface ConnectionSeries {
   readonly accepted: number
   /** By HEADER_REFUSAL; empty where no header is read. */
   readonly headersRefused: readonly number[]
+  /** By HANDSHAKES; empty where TLS is not spoken. */
+  readonly handshakes: readonly number[]
 }
 
 /** Where an http listener's series are in the metrics table. Plain data for the workers. */
@@ -99,6 +108,7 @@ export interface CountedListener {
   readonly name: string
   readonly kind: 'http' | 'tcp'
   readonly acceptProxyProtocol?: object | undefined
+  readonly tls?: object | undefined
 }
 
 /** Finds or makes the series, in the control thread. */
@@ -107,13 +117,14 @@ export function allocateSeries(
   listeners: readonly CountedListener[],
   pools: readonly { readonly name: string }[],
 ): ProxySeries {
-  const common = ({ name, acceptProxyProtocol }: CountedListener): ConnectionSeries => ({
+  const common = ({ name, acceptProxyProtocol, tls }: CountedListener): ConnectionSeries => ({
     connections: allocator.cell(PROXY_METRICS.connections, [name]),
     accepted: allocator.cell(PROXY_METRICS.accepted, [name]),
     headersRefused:
       acceptProxyProtocol === undefined
         ? []
         : HEADER_REFUSALS.map((reason) => allocator.cell(PROXY_METRICS.headersRefused, [name, reason])),
+    handshakes: tls === undefined ? [] : HANDSHAKES.map((result) => allocator.cell(PROXY_METRICS.handshakes, [name, result])),
   })
   const of = <T>(kind: 'http' | 'tcp', allocate: (name: string, common: ConnectionSeries) => T): Record<string, T> =>
     Object.fromEntries(
@@ -156,6 +167,14 @@ export class RowCounters implements ProxyCounters {
 
   connectionClosed(site: ConnectionSite): void {
     this.#row[site.series.connections]--
+  }
+
+  handshakeDone(site: ConnectionSite, isResumed: boolean): void {
+    this.#row[site.series.handshakes[isResumed ? 1 : 0]]++
+  }
+
+  handshakeFailed(site: ConnectionSite): void {
+    this.#row[site.series.handshakes[2]]++
   }
 
   exchanged(exchange: Exchange): void {

@@ -2,6 +2,7 @@ import type { SocketAddress } from '../core/index.ts'
 import type { RoutePlan } from '../route/index.ts'
 import type { AcceptProxyProtocolPlan } from './proxy-protocol/option.ts'
 import type { TcpListenerPlan } from './stream/plan.ts'
+import type { TlsListenerPlan } from './tls-plan.ts'
 
 export type { AcceptProxyProtocolPlan } from './proxy-protocol/option.ts'
 export type * from './stream/plan.ts'
@@ -12,6 +13,8 @@ export interface HttpListenerPlan {
   readonly bind: readonly SocketAddress[]
   readonly kind: 'http'
   readonly acceptProxyProtocol: AcceptProxyProtocolPlan | undefined
+  /** undefined serves in the clear. */
+  readonly tls: TlsListenerPlan | undefined
   readonly timeouts: ListenerTimeoutsPlan
   readonly limits: ListenerLimitsPlan
   /** Pseudonym in Via; undefined adds no Via. */

@@ -25,7 +25,7 @@ export function writeRequestHead(exchange: Exchange, connection: Connection): bo
   const route = exchange.route as RouteState
   const downstream = exchange.downstream as DownstreamConnection
   const site = exchange.site as ListenerSite
-  const start = connection.reserve(roomFor(exchange, route, site))
+  const start = connection.reserve(roomFor(exchange, route, site) + downstream.subjectLine.length)
   if (start === -1) return false
   const writer = exchange.worker.headWriter
   writer.begin(start)
@@ -46,6 +46,7 @@ export function writeRequestHead(exchange: Exchange, connection: Connection): bo
   if (request.body === BODY.CHUNKED) writer.literal(TRANSFER_ENCODING_CHUNKED)
   if (request.upgrade && request.minorVersion > 0) writeUpgrade(exchange, writer)
   writeForwarded(exchange, downstream, writer)
+  if (downstream.subjectLine.length > 0) writer.literal(downstream.subjectLine)
   writer.literal(site.via[request.minorVersion])
   if (route.requestEdit !== null) writer.literal(route.requestEdit.lines)
   writer.literal(CRLF)

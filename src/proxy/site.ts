@@ -2,6 +2,7 @@ import type { CidrSet } from '../core/index.ts'
 import type { HeadLimits } from '../http/index.ts'
 import type { HeaderEdit, RedirectTemplate, Rewrite, Router } from '../route/index.ts'
 import type { LocalAnswer } from './answer.ts'
+import type { ClientSubject } from './client-subject.ts'
 import type { ExchangeTimeoutsPlan, ListenerLimitsPlan, ListenerTimeoutsPlan } from './config.ts'
 import type { ErrorPages } from './error-pages.ts'
 import type { Step } from './exchange.ts'
@@ -28,6 +29,8 @@ export interface ListenerSite {
   /** "Via: 1.0 name" and "Via: 1.1 name" as field lines, by the minor version of the message that came in; empty where there is to be none. */
   readonly via: readonly [Uint8Array, Uint8Array]
   readonly errorPages: ErrorPages
+  /** How servers are told who the client's certificate is for; null where none is asked for. */
+  readonly clientSubject: ClientSubject | null
 }
 
 /** When a request may be tried again; see RetryPlan. */

@@ -6,6 +6,8 @@ import { type ConnectionSite, ListenerState, serveHttp, serveStream } from './li
 import type { ProxySeries } from './metrics.ts'
 import type { ListenerSite } from './site.ts'
 import type { StreamSite } from './stream/site.ts'
+import type { TlsFiles } from './tls-plan.ts'
+import { TlsSites } from './tls-sites.ts'
 import { UpstreamServer, type UpstreamServerOptions } from './upstream/server.ts'
 import type { ProxyWorker } from './worker.ts'
 
@@ -24,6 +26,7 @@ export interface PreparedSites {
   readonly sockets: ReadonlyMap<string, Socket>
   readonly servers: ReadonlyMap<string, UpstreamServer>
   readonly plan: ProxyPlan
+  readonly tls: ReturnType<TlsSites['prepare']>
 }
 
 /**
@@ -37,12 +40,15 @@ export class Sites {
   #sockets: ReadonlyMap<string, Socket> = new Map()
   #servers: ReadonlyMap<string, UpstreamServer> = new Map()
 
+  readonly #tls: TlsSites
+
   constructor(worker: ProxyWorker) {
     this.#worker = worker
+    this.#tls = new TlsSites(worker.engine)
   }
 
   /** Rejects with EvenerError LISTEN_* when an address cannot be bound; then nothing has changed. */
-  async prepare(plan: ProxyPlan, slots: SlotAssignment, series: ProxySeries): Promise<PreparedSites> {
+  async prepare(plan: ProxyPlan, slots: SlotAssignment, series: ProxySeries, files: TlsFiles): Promise<PreparedSites> {
     const servers = new Map<string, UpstreamServer>()
     const compiled = compilePlan(this.#worker, plan, slots, series, (pool, index) => {
       const key = serverKey(pool, index)
@@ -51,7 +57,8 @@ export class Sites {
       return server
     })
     const sockets = new Map<string, Socket>()
-    const prepared = { compiled, sockets, servers, plan }
+    const tls = this.#tls.prepare(plan.listeners, files, false)
+    const prepared = { compiled, sockets, servers, plan, tls }
     try {
       for (const listener of plan.listeners) for (const address of listener.bind) await this.#bind(address, sockets)
     } catch (error) {
@@ -62,11 +69,12 @@ export class Sites {
   }
 
   rollback(prepared: PreparedSites): void {
+    this.#tls.rollback(prepared.tls)
     for (const [key, socket] of prepared.sockets) if (this.#sockets.get(key) !== socket) socket.listener.close()
   }
 
   commit(prepared: PreparedSites): void {
-    const { compiled, sockets, servers, plan } = prepared
+    const { compiled, sockets, servers, plan, tls } = prepared
     for (const pool of plan.pools) {
       for (const index of pool.servers.keys()) servers.get(serverKey(pool, index))?.update(optionsOf(pool, index))
     }
@@ -76,6 +84,10 @@ export class Sites {
     }
     this.#worker.planUses.begin(compiled.use)
     this.#commitListeners(compiled.sites, plan, sockets)
+    for (const { name, bind } of plan.listeners) {
+      for (const address of bind) sockets.get(formatAddress(address))?.listener.secure(tls.get(name)?.server)
+    }
+    this.#tls.commit(tls)
     for (const [key, socket] of this.#sockets) if (sockets.get(key) !== socket) socket.listener.close()
     for (const [key, server] of this.#servers) if (servers.get(key) !== server) server.retire()
     this.#sockets = sockets
@@ -132,7 +144,12 @@ export class Sites {
     }
     const socket: { listener: Listener; owner: AnyListener | null } = { listener: undefined as never, owner: null }
     socket.listener = await this.#worker.engine.listen(
-      { address, reusePort: address.family !== 'unix' && this.#worker.sharesPorts },
+      {
+        address,
+        reusePort: address.family !== 'unix' && this.#worker.sharesPorts,
+        plaintext: (connection) => socket.owner?.acceptPlain(connection),
+        handshakeFailed: () => socket.owner?.handshakeFailed(),
+      },
       (connection) => socket.owner?.accept(connection),
     )
     sockets.set(key, socket)

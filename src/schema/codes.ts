@@ -24,6 +24,8 @@ export const CONFIG_CODES = {
   CONFIG_DUPLICATE: 'two things have the same name, or the same address',
   CONFIG_TOKEN_REQUIRED: 'the admin endpoint can be reached from other machines and has no token',
   CONFIG_UNREACHABLE: 'a route can never match, because earlier ones always do (warning)',
+  CONFIG_CERTIFICATE: 'a file has no certificate or key in it, or the two do not belong together',
+  CONFIG_CERTIFICATE_EXPIRED: 'a certificate has expired (warning)',
   CONFIG_UNUSED: 'something is configured that nothing uses (warning)',
 } as const
 

@@ -32,7 +32,7 @@ for (const name of cases) {
     const text = formatDiagnostics(diagnostics, { color: false })
       .replaceAll(`${directory}/`, '')
       .replace(/[^\s]*\/evener-[^/]+\//g, '')
-    const actual = `${text === '' ? '' : `${text}\n`}${plan === undefined ? '' : `${JSON.stringify({ ...plan, warnings: plan.warnings.length }, null, 1)}\n`}`
+    const actual = `${text === '' ? '' : `${text}\n`}${plan === undefined ? '' : `${JSON.stringify({ ...plan, warnings: plan.warnings.length }, null, 1).replaceAll(`${directory}/`, '')}\n`}`
     const expected = sections.find((section) => section.startsWith('expected'))?.slice('expected\n'.length) ?? ''
     if (process.env.UPDATE_GOLDEN === '1' || expected === '') {
       writeFileSync(file, [config, ...extra.map((section) => `──── ${section}`), `──── expected\n${actual}`].join(''))

@@ -4,6 +4,7 @@ import { existsSync, globSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { test } from 'node:test'
 import { formatDiagnostics, loadConfig } from '../../src/config/index.ts'
+import { makeSelfSigned } from '../../src/control/self-signed.ts'
 import { temporaryFolder } from '../support/cleanup.ts'
 
 const root = join(import.meta.dirname, '../..')
@@ -25,9 +26,14 @@ for (const page of pages) {
     .filter((text) => /^listeners:/m.test(text))
   if (configs.length === 0) continue
   test(`the configurations in ${page} are valid`, async (t) => {
-    const file = join(temporaryFolder(t), 'evener.yaml')
+    const folder = temporaryFolder(t)
+    const file = join(folder, 'evener.yaml')
+    const { cert, key } = makeSelfSigned(['shop.test'])
     for (const text of configs) {
       writeFileSync(file, text)
+      // Certificates that a page names are there.
+      for (const [name] of text.matchAll(/[\w-]+\.(?:pem|key|ocsp)\b/g))
+        writeFileSync(join(folder, name), name.endsWith('.key') ? key : cert)
       const { plan, diagnostics } = await loadConfig(file, { env: {} })
       assert.ok(plan !== undefined, formatDiagnostics(diagnostics, { color: false }))
     }

@@ -8,6 +8,7 @@ import { anyAddress, ownAddress } from './address.ts'
 import type { PortableEngine } from './engine.ts'
 import type { Loop, Turned } from './loop.ts'
 import { SendQueue } from './send-queue.ts'
+import type { PortableSecure } from './tls/index.ts'
 
 /*
  *   CONNECTING ──connect──▶ OPEN ──close()──▶ FLUSHING ──queue empty──▶ DYING ──'close'──▶ CLOSED
@@ -32,7 +33,10 @@ export class PortableConnection implements Connection, Turned {
   readonly #engine: PortableEngine
   readonly #loop: Loop
   readonly #queue: SendQueue
+  readonly secure: PortableSecure | null
   #socket: Socket | null = null
+  /** The socket beneath TLS, which alone can be reset; else the same. */
+  #transport: Socket | null = null
   #local: SocketAddress | null
   #state: number
   #reason: CloseReason | null = null
@@ -46,7 +50,15 @@ export class PortableConnection implements Connection, Turned {
   #written: ((error?: Error | null) => void) | null = null
 
   /** `local` is null when the socket must be asked, which costs a system call. */
-  constructor(engine: PortableEngine, handler: ConnectionHandler, remote: SocketAddress, local: SocketAddress | null, isAccepted: boolean) {
+  constructor(
+    engine: PortableEngine,
+    handler: ConnectionHandler,
+    remote: SocketAddress,
+    local: SocketAddress | null,
+    isAccepted: boolean,
+    secure: PortableSecure | null = null,
+  ) {
+    this.secure = secure
     this.#engine = engine
     this.#loop = engine.loop
     this.handler = handler
@@ -129,7 +141,7 @@ export class PortableConnection implements Connection, Turned {
     if (this.#state >= DYING) return
     const wasConnected = this.#state !== CONNECTING
     this.#die('local')
-    const socket = this.#socket
+    const socket = this.#transport
     if (socket === null) setImmediate(() => this.gone('local'))
     else if (!wasConnected || this.remote.family === 'unix') socket.destroy()
     // libuv cannot reset while a FIN is on its way out.
@@ -139,8 +151,9 @@ export class PortableConnection implements Connection, Turned {
 
   // From the engine.
 
-  attach(socket: Socket): void {
+  attach(socket: Socket, transport = socket): void {
     this.#socket = socket
+    this.#transport = transport
     if (this.#isPaused) socket.pause()
   }
 
@@ -153,7 +166,7 @@ export class PortableConnection implements Connection, Turned {
   expired(): void {
     if (this.#state !== CONNECTING) return
     this.#die('timeout')
-    this.#socket?.destroy()
+    this.#transport?.destroy()
   }
 
   /** Gives an accepted connection to its owner and begins to receive. */
@@ -246,7 +259,7 @@ export class PortableConnection implements Connection, Turned {
   }
 
   failed(error: NodeJS.ErrnoException): void {
-    this.#die(closeReason(error.code ?? ''))
+    this.#die(this.#reasonOf(error))
     // A reset that the system refuses leaves Node without a handle to close, and so without a 'close'.
     if (error.syscall === 'reset') setImmediate(() => this.gone('failed'))
   }
@@ -312,6 +325,14 @@ export class PortableConnection implements Connection, Turned {
     } else if (this.#isEnding && !socket.writableEnded) {
       socket.end()
     }
+  }
+
+  /** What is no error of the socket during a handshake is one of TLS. */
+  #reasonOf(error: NodeJS.ErrnoException): CloseReason {
+    const reason = closeReason(error.code ?? '')
+    if (this.secure === null || this.#state !== CONNECTING || reason !== 'failed') return reason
+    this.secure.failure = (error as { reason?: string }).reason ?? error.message
+    return 'handshake'
   }
 
   #maySend(): boolean {

@@ -8,11 +8,13 @@ import type { ConnectOptions, Engine, Listener, ListenOptions } from '../engine.
 import { closeReason } from '../failures.ts'
 import type { EngineOptions } from '../options.ts'
 import type { TimerWheel } from '../timers.ts'
+import { TicketKeys, type TlsClient, type TlsClientOptions, type TlsServer, type TlsServerOptions } from '../tls/index.ts'
 import { peerAddress, socketPath } from './address.ts'
 import { PortableConnection } from './connection.ts'
-import { listenTo, listenToConnect, listenToData, readInto } from './events.ts'
+import { listenTo, listenToConnect, listenToData, listenToHandshake, listenToPlaintext, readInto } from './events.ts'
 import { type Accepted, drop, PortableListener } from './listener.ts'
 import { Loop } from './loop.ts'
+import { PortableSecure, PortableTlsClient, PortableTlsServer } from './tls/index.ts'
 
 /** What one read may bring: Node's own choice for sockets without a buffer of ours. */
 const READ_BYTES = 64 * 1024
@@ -37,6 +39,9 @@ export class PortableEngine implements Engine {
   readonly #readBuffer = Buffer.allocUnsafeSlow(READ_BYTES)
   readonly #connections = new Set<PortableConnection>()
   readonly #listeners = new Set<PortableListener>()
+  readonly #ticketKeys: TicketKeys
+  /** Sockets whose handshake is under way. */
+  readonly #shaking = new Set<Socket>()
   #dialing: (() => void)[] | null = []
   #isClosing = false
   #closed: Promise<void> | null = null
@@ -50,6 +55,7 @@ export class PortableEngine implements Engine {
     this.blocks = new Blocks(this.memory, options.blockBytes)
     this.loop = new Loop(this.blocks, (error) => hooks.report(error))
     this.timers = this.loop.timers
+    this.#ticketKeys = options.ticketKeys === undefined ? TicketKeys.create() : new TicketKeys(options.ticketKeys)
   }
 
   get isRunning(): boolean {
@@ -69,7 +75,7 @@ export class PortableEngine implements Engine {
   }
 
   async listen(options: ListenOptions, accepted: Accepted): Promise<Listener> {
-    const listener = new PortableListener(this, options.address, accepted)
+    const listener = new PortableListener(this, options, accepted)
     if (!this.#isClosing) await listener.bind(options)
     if (this.#isClosing) {
       await listener.closeNow()
@@ -80,7 +86,7 @@ export class PortableEngine implements Engine {
   }
 
   connect(address: SocketAddress, options: ConnectOptions, handler: ConnectionHandler): Connection {
-    const connection = new PortableConnection(this, handler, address, null, false)
+    const connection = new PortableConnection(this, handler, address, null, false, options.tls === undefined ? null : new PortableSecure())
     if (this.#isClosing || this.#connections.size >= this.options.maxConnections) {
       setImmediate(() => connection.gone('overload'))
       return connection
@@ -89,6 +95,14 @@ export class PortableEngine implements Engine {
     if (this.#dialing === null) this.#dial(connection, address, options)
     else this.#dialing.push(() => this.#dial(connection, address, options))
     return connection
+  }
+
+  tlsServer(options: TlsServerOptions): TlsServer {
+    return new PortableTlsServer(options, this.#ticketKeys, this.#shaking)
+  }
+
+  tlsClient(options: TlsClientOptions): TlsClient {
+    return new PortableTlsClient(options)
   }
 
   defer(callback: () => void): void {
@@ -110,20 +124,21 @@ export class PortableEngine implements Engine {
   }
 
   /** A listener's socket becomes a connection, or is reset: nobody wants it, or there are too many. */
-  accept(socket: Socket, local: SocketAddress, accepted: Accepted): void {
+  accept(socket: Socket, local: SocketAddress, accepted: Accepted, transport = socket, secure: PortableSecure | null = null): void {
     const remote = peerAddress(socket, local.family)
     if (remote === undefined || this.#isClosing || this.#connections.size >= this.options.maxConnections) {
       this.loop.counters.acceptFailures++
-      drop(socket)
+      drop(transport)
       return
     }
     const isBoundToOne = local.family === 'unix' || (local.host !== '0.0.0.0' && local.host !== '::')
-    const connection = new PortableConnection(this, NOBODY, remote, isBoundToOne ? local : null, true)
+    const connection = new PortableConnection(this, NOBODY, remote, isBoundToOne ? local : null, true, secure)
     this.#connections.add(connection)
     listenTo(socket, connection)
-    listenToData(socket)
+    if (secure === null) listenToData(socket)
+    else listenToPlaintext(socket)
     this.loop.enter()
-    connection.attach(socket)
+    connection.attach(socket, transport)
     const handler = this.#ask(accepted, connection)
     if (handler === undefined) connection.reset()
     else connection.begin(handler)
@@ -150,7 +165,7 @@ export class PortableEngine implements Engine {
 
   #dial(connection: PortableConnection, address: SocketAddress, options: ConnectOptions): void {
     if (connection.isOver) return
-    const onread = readInto(this.#readBuffer, connection)
+    const onread = options.tls === undefined ? readInto(this.#readBuffer, connection) : undefined
     let socket: Socket
     try {
       if (address.family === 'unix') {
@@ -168,16 +183,38 @@ export class PortableEngine implements Engine {
       setImmediate(() => connection.gone(reason))
       return
     }
-    listenTo(socket, connection)
-    listenToConnect(socket)
+    if (options.tls instanceof PortableTlsClient) this.#secure(socket, options.tls, connection)
+    else {
+      listenTo(socket, connection)
+      listenToConnect(socket)
+    }
     connection.attach(socket)
     connection.startConnectTimer(options.timeoutMs)
+  }
+
+  /** The handshake begins when the socket is connected; until then its failures are the connection's. */
+  #secure(socket: Socket, tls: PortableTlsClient, connection: PortableConnection): void {
+    const failed = (error: NodeJS.ErrnoException): void => connection.failed(error)
+    const gone = (): void => connection.gone('done')
+    socket.on('error', failed)
+    socket.once('close', gone)
+    socket.once('connect', () => {
+      if (connection.isOver) return
+      const secured = tls.secure(socket)
+      socket.removeListener('close', gone)
+      listenTo(secured, connection)
+      listenToPlaintext(secured)
+      listenToHandshake(secured)
+      secured.prependOnceListener('secureConnect', () => connection.secure?.begin(secured))
+      connection.attach(secured, socket)
+    })
   }
 
   async #closeAll(): Promise<void> {
     this.#isClosing = true
     const listeners = [...this.#listeners].map((listener) => listener.closeNow())
     for (const connection of this.#connections) connection.reset()
+    for (const socket of this.#shaking) socket.destroy()
     if (this.#connections.size > 0) await new Promise<void>((resolve) => (this.#allGone = resolve))
     await Promise.all(listeners)
     this.loop.stop()

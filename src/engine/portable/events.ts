@@ -30,6 +30,15 @@ export function listenToConnect(socket: Socket): void {
   socket.on('connect', onConnect)
 }
 
+/** For a TLSSocket, whose stream stays as it is. */
+export function listenToPlaintext(socket: Socket): void {
+  socket.on('data', onData)
+}
+
+export function listenToHandshake(socket: Socket): void {
+  socket.on('secureConnect', onConnect)
+}
+
 /** Has Node read into `buffer`, without a stream between. */
 export function readInto(buffer: Buffer, connection: PortableConnection): OnReadOpts {
   return {

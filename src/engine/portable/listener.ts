@@ -3,8 +3,10 @@ import type { SocketAddress } from '../../core/index.ts'
 import type { ConnectionHandler } from '../connection.ts'
 import { listenError } from '../failures.ts'
 import type { Connection, Listener, ListenOptions } from '../index.ts'
+import type { TlsServer } from '../tls/index.ts'
 import { boundAddress, socketPath } from './address.ts'
 import type { PortableEngine } from './engine.ts'
+import { type PortableAcceptor, PortableTlsServer } from './tls/index.ts'
 
 export type Accepted = (connection: Connection) => ConnectionHandler | undefined
 
@@ -24,10 +26,20 @@ export class PortableListener implements Listener {
   #isPaused = false
   #isClosing = false
 
-  constructor(engine: PortableEngine, address: SocketAddress, accepted: Accepted) {
+  #tls: PortableTlsServer | null = null
+  readonly #acceptor: PortableAcceptor
+
+  constructor(engine: PortableEngine, options: ListenOptions, accepted: Accepted) {
     this.#engine = engine
     this.#accepted = accepted
-    this.#address = address
+    this.#address = options.address
+    const { plaintext = () => undefined, handshakeFailed: failed = () => {} } = options
+    this.#acceptor = {
+      secured: (socket, transport, secure) => engine.accept(socket, this.#address, accepted, transport, secure),
+      plaintext: (socket) => engine.accept(socket, this.#address, plaintext),
+      failed,
+    }
+    this.secure(options.tls)
     this.#server = createServer({ allowHalfOpen: true, pauseOnConnect: true, noDelay: true })
     this.#server.on('connection', (socket) => this.#arrived(socket))
   }
@@ -68,6 +80,10 @@ export class PortableListener implements Listener {
     if (!this.#isPaused) return
     this.#isPaused = false
     this.resumeSoon()
+  }
+
+  secure(tls: TlsServer | undefined): void {
+    this.#tls = tls instanceof PortableTlsServer ? tls : null
   }
 
   close(): void {
@@ -115,13 +131,18 @@ export class PortableListener implements Listener {
     if (this.#isHeld) return
     for (const socket of this.#parked.splice(0)) {
       socket.removeAllListeners('error')
-      this.#engine.accept(socket, this.#address, this.#accepted)
+      this.#take(socket)
     }
+  }
+
+  #take(socket: Socket): void {
+    if (this.#tls === null) this.#engine.accept(socket, this.#address, this.#accepted)
+    else this.#tls.accept(socket, this.#acceptor)
   }
 
   #arrived(socket: Socket): void {
     this.#arrivals++
-    if (!this.#isHeld) this.#engine.accept(socket, this.#address, this.#accepted)
+    if (!this.#isHeld) this.#take(socket)
     else if (this.#parked.length < PARKED_LIMIT) {
       socket.on('error', () => {})
       this.#parked.push(socket)

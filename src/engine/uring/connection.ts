@@ -18,6 +18,7 @@ export class RingConnection implements Connection {
   handler: ConnectionHandler
   receivedBytes = 0
   isCongested = false
+  readonly secure = null
   /** -1 when there was no room for it. */
   readonly slot: number
   readonly generation: number
@@ -147,6 +148,12 @@ export class RingConnection implements Connection {
   /** Begins to receive on an accepted connection. */
   begin(): void {
     this.#touch()
+  }
+
+  /** Has drained() called once the queue is at the low-water mark; false where it is now. */
+  expectDrained(): boolean {
+    if (this.#queue.bytes > this.#loop.options.lowWaterBytes) this.isCongested = true
+    return this.isCongested
   }
 
   /** Buffers are there again. */

@@ -9,9 +9,11 @@ import type { ConnectOptions, Engine, Listener, ListenOptions } from '../engine.
 import { closeReason, listenError } from '../failures.ts'
 import type { EngineOptions } from '../options.ts'
 import { Timer, type TimerWheel } from '../timers.ts'
+import type { TlsClient, TlsClientOptions, TlsServer, TlsServerOptions } from '../tls/index.ts'
 import { RingConnection } from './connection.ts'
 import { type Accepted, RingListener } from './listener.ts'
 import { Loop, MAX_LISTENERS, RING_SIZES } from './loop.ts'
+import { RingTlsClient, RingTlsServer, TlsConnection } from './tls/index.ts'
 
 const DEFAULT_BACKLOG = 4096
 
@@ -49,30 +51,39 @@ export class RingEngine implements Engine {
     const fd = listenSocket({ address, backlog, reusePort })
     if (fd < 0) throw listenError(address, errnoName(fd))
     const bound = localAddress(fd) ?? address
-    return new RingListener(this.#loop, fd, bound, accepted)
+    return new RingListener(this.#loop, fd, bound, accepted, options)
   }
 
   connect(address: SocketAddress, options: ConnectOptions, handler: ConnectionHandler): Connection {
     const loop = this.#loop
     const slot = this.#closed === null ? loop.nextSlot() : -1
     const fd = slot === -1 ? -1 : connectSocket(address, options.source)
-    const connection = new RingConnection(loop, Math.max(fd, -1), slot, handler, address, false)
-    if (slot !== -1) loop.occupy(connection, Math.max(fd, -1))
+    const raw = new RingConnection(loop, Math.max(fd, -1), slot, handler, address, false)
+    const connection = options.tls instanceof RingTlsClient ? this.#secured(raw, options.tls, handler) : raw
+    if (slot !== -1) loop.occupy(raw, Math.max(fd, -1))
     if (fd < 0) {
-      connection.fail(slot === -1 ? 'overload' : closeReason(errnoName(fd)))
+      raw.fail(slot === -1 ? 'overload' : closeReason(errnoName(fd)))
       return connection
     }
     const { ring } = loop
     const aside = ring.nextAside()
     const length = packAddress(ring.aside.subarray(aside, aside + SOCKET_ADDRESS_BYTES), address)
     if (length < 0) {
-      connection.fail('failed')
+      raw.fail('failed')
       return connection
     }
-    const timer = new Timer(connection)
+    const timer = new Timer(raw)
     this.timers.arm(timer, options.timeoutMs)
-    connection.beginConnect(aside, length, timer)
+    raw.beginConnect(aside, length, timer)
     return connection
+  }
+
+  tlsServer(options: TlsServerOptions): TlsServer {
+    return new RingTlsServer(this.#loop.tls, options)
+  }
+
+  tlsClient(options: TlsClientOptions): TlsClient {
+    return new RingTlsClient(this.#loop.tls, options)
   }
 
   defer(callback: () => void): void {
@@ -92,5 +103,14 @@ export class RingEngine implements Engine {
 
   close(): Promise<void> {
     return (this.#closed ??= new Promise((resolve) => this.#loop.stop(resolve)))
+  }
+
+  #secured(raw: RingConnection, tls: RingTlsClient, handler: ConnectionHandler): TlsConnection {
+    const { serverName, verify } = tls.options
+    const session = this.#loop.tls.native.open(tls.context, serverName, verify?.name ?? '', tls.seat)
+    const connection = new TlsConnection(this.#loop, raw, session, null, null)
+    connection.handler = handler
+    raw.handler = connection
+    return connection
   }
 }

@@ -2,12 +2,14 @@ import { unlinkSync } from 'node:fs'
 import type { SocketAddress } from '../../core/index.ts'
 import { errnoName, native } from '../../kernel/index.ts'
 import type { Connection, ConnectionHandler } from '../connection.ts'
-import type { Listener } from '../engine.ts'
+import type { Listener, ListenOptions } from '../engine.ts'
 import { closeReason } from '../failures.ts'
 import { Timer } from '../timers.ts'
+import type { TlsServer } from '../tls/index.ts'
 import { RingConnection } from './connection.ts'
 import type { Loop } from './loop.ts'
 import { ERRNO, KIND } from './operations.ts'
+import { RingTlsServer, type TlsAcceptor, TlsConnection } from './tls/index.ts'
 
 export type Accepted = (connection: Connection) => ConnectionHandler | undefined
 
@@ -25,6 +27,8 @@ export class RingListener implements Listener {
   readonly #slot: number
   readonly #generation: number
   readonly #retry = new Timer(this)
+  readonly #acceptor: TlsAcceptor
+  #tls: RingTlsServer | null = null
   #isAccepting = false
   #isCancelling = false
   #isPaused = false
@@ -32,11 +36,14 @@ export class RingListener implements Listener {
   #isAbandoned = false
 
   /** Takes the descriptor. */
-  constructor(loop: Loop, fd: number, address: SocketAddress, accepted: Accepted) {
+  constructor(loop: Loop, fd: number, address: SocketAddress, accepted: Accepted, options: ListenOptions) {
     this.address = address
     this.#loop = loop
     this.#fd = fd
     this.#accepted = accepted
+    const { plaintext = () => undefined, handshakeFailed: failed = () => {} } = options
+    this.#acceptor = { accepted, plaintext, failed }
+    this.secure(options.tls)
     this.#generation = loop.nextGeneration()
     this.#slot = loop.addListener(this, fd)
     this.#update()
@@ -58,6 +65,10 @@ export class RingListener implements Listener {
   resume(): void {
     this.#isPaused = false
     this.#update()
+  }
+
+  secure(tls: TlsServer | undefined): void {
+    this.#tls = tls instanceof RingTlsServer ? tls : null
   }
 
   /** Closes without accepting what waits in the queue. */
@@ -104,6 +115,18 @@ export class RingListener implements Listener {
     }
     const connection = new RingConnection(this.#loop, fd, slot, NOBODY, null, true)
     this.#loop.occupy(connection, fd)
+    const tls = this.#tls
+    if (tls !== null) {
+      connection.handler = new TlsConnection(
+        this.#loop,
+        connection,
+        this.#loop.tls.native.open(tls.context, '', '', -1),
+        tls,
+        this.#acceptor,
+      )
+      connection.begin()
+      return
+    }
     let handler: ConnectionHandler | undefined
     try {
       handler = this.#accepted(connection)

@@ -5,12 +5,14 @@ import { BumpBlock } from '../bump-block.ts'
 import { EngineCounters } from '../counters.ts'
 import type { EngineOptions } from '../options.ts'
 import { Wheel } from '../timers.ts'
+import { TicketKeys } from '../tls/index.ts'
 import type { RingConnection } from './connection.ts'
 import type { RingListener } from './listener.ts'
 import { CQE_BUFFER, CQE_BUFFER_SHIFT, CQE_MORE, KIND, SLOT_LIMIT } from './operations.ts'
 import { ReceiveBuffers } from './receive-buffers.ts'
 import { type CompletionSink, Ring } from './ring.ts'
 import { Slices } from './slices.ts'
+import { TlsThread } from './tls/thread.ts'
 
 /** Listeners of one engine; their descriptors come after those of the connections. */
 export const MAX_LISTENERS = 1024
@@ -27,6 +29,12 @@ const KEEP_ALIVE_MS = 2 ** 31 - 1
 const runTicks: () => void = (process as unknown as { _tickCallback?: () => void })._tickCallback ?? (() => {})
 
 function nothing(): void {}
+
+/** What changes during a turn. */
+export interface Turned {
+  /** Submits what has become due. */
+  flush(): void
+}
 
 /**
  * The event loop of one thread. The ring blocks, and polls libuv:
@@ -55,8 +63,9 @@ export class Loop implements CompletionSink {
   readonly #connections: (RingConnection | null)[] = []
   readonly #freeSlots: number[] = []
   readonly #listeners: (RingListener | null)[] = []
-  readonly #dirty: (RingConnection | null)[] = []
+  readonly #dirty: (Turned | null)[] = []
   #dirtyCount = 0
+  #tls: TlsThread | null = null
   #starved: RingConnection[] = []
   #openCount = 0
   #generation = 0
@@ -91,6 +100,12 @@ export class Loop implements CompletionSink {
   wallClock(): number {
     if (!this.#isInTurn) this.ring.readClocks()
     return this.ring.wallMs
+  }
+
+  /** Made when it is first needed. Throws NATIVE_UNAVAILABLE where the addon was compiled before it had TLS. */
+  get tls(): TlsThread {
+    this.#tls ??= new TlsThread(this.memory, this.options.ticketKeys ? new Uint8Array(this.options.ticketKeys) : TicketKeys.create().bytes)
+    return this.#tls
   }
 
   start(): void {
@@ -165,7 +180,7 @@ export class Loop implements CompletionSink {
   }
 
   /** flush() will be called before the loop waits again. */
-  touch(connection: RingConnection): void {
+  touch(connection: Turned): void {
     this.#dirty[this.#dirtyCount++] = connection
     if (this.isFinished) setImmediate(() => this.#settle())
   }

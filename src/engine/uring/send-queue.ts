@@ -108,6 +108,17 @@ export class SendQueue {
     ring.sendMessage(fd, aside, count, this.#isSlow, slot, generation)
   }
 
+  /** Writes up to `max` slices, start and end of each, into `target` from `at` on, and returns how many. */
+  list(target: Int32Array, at: number, max: number): number {
+    const records = this.#slices.records
+    let count = 0
+    for (let slice = this.#head; slice !== -1 && count < max; slice = records[slice + 2], count++) {
+      target[at + 2 * count] = records[slice]
+      target[at + 2 * count + 1] = records[slice + 1]
+    }
+    return count
+  }
+
   /** The send in flight is over; the kernel has taken `count` bytes of it. */
   taken(count: number): void {
     this.#isSlow = count < this.inFlight

@@ -56,6 +56,7 @@ export function normaliseTcp(
     bind,
     kind: 'tcp',
     acceptProxyProtocol: defaults.acceptProxyProtocol,
+    tls: undefined,
     timeouts: { prefaceMs: preface, idleMs: idle, afterClientEndMs: afterClientEnd, afterServerEndMs: afterServerEnd },
     limits: { maxConnections: config.limits.connections },
     attempts: config.attempts,

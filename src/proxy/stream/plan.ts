@@ -1,6 +1,7 @@
 import type { Cidr, SocketAddress } from '../../core/index.ts'
 import type { ProxyProtocolPlan } from '../../pool/index.ts'
 import type { AcceptProxyProtocolPlan } from '../proxy-protocol/option.ts'
+import type { TlsListenerPlan } from '../tls-plan.ts'
 
 /** An entry of `listeners` with `tcp`: bytes go both ways as they are. */
 export interface TcpListenerPlan {
@@ -8,6 +9,8 @@ export interface TcpListenerPlan {
   readonly bind: readonly SocketAddress[]
   readonly kind: 'tcp'
   readonly acceptProxyProtocol: AcceptProxyProtocolPlan | undefined
+  /** TLS ends here, and bytes go on in the clear; undefined passes everything on as it is. */
+  readonly tls: TlsListenerPlan | undefined
   readonly timeouts: StreamTimeoutsPlan
   readonly limits: StreamLimitsPlan
   /** Servers tried, the first included, while none can be connected to. */

@@ -1,0 +1,139 @@
+import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto'
+import { readFileSync } from 'node:fs'
+import { isAbsolute, join } from 'node:path'
+import { createSecureContext } from 'node:tls'
+import type { CertificatePlan, TlsListenerPlan } from '../proxy/config.ts'
+import type { ConfigCode, Path } from '../schema/index.ts'
+import type { Finding } from './diagnostic.ts'
+import type { Plan } from './plan.ts'
+import { explainReadError } from './substitute.ts'
+
+/** Where the file stands that a part of the configuration was written in: what its paths are relative to. */
+export type FolderOf = (path: Path) => string
+
+/** The plan with paths of certificates and keys that no longer depend on which file they were written in. */
+export function resolveTlsFiles(plan: Plan, folderOf: FolderOf): Plan {
+  return {
+    ...plan,
+    listeners: plan.listeners.map((listener) => {
+      const { name, tls } = listener
+      return tls === undefined
+        ? listener
+        : { ...listener, tls: resolveListener(tls, (file) => resolve(folderOf(['listeners', name]), file)) }
+    }),
+  }
+}
+
+function resolveListener(tls: TlsListenerPlan, absolute: (file: string) => string): TlsListenerPlan {
+  const asked = tls.clientCertificates
+  return {
+    ...tls,
+    certificates: tls.certificates.map(({ cert, key, ocsp }) => ({
+      cert: absolute(cert),
+      key: absolute(key),
+      ocsp: ocsp && absolute(ocsp),
+    })),
+    clientCertificates: asked && { ...asked, ca: absolute(asked.ca) },
+  }
+}
+
+function resolve(folder: string, file: string): string {
+  return isAbsolute(file) ? file : join(folder, file)
+}
+
+/** Certificates and keys that cannot be read, are none, do not belong together or have expired; ciphers that OpenSSL does not know. */
+export function checkTlsFiles(plan: Plan, folderOf: FolderOf): Finding[] {
+  return plan.listeners.flatMap(({ name, tls }) => (tls === undefined ? [] : new TlsCheck(['listeners', name, 'tls'], folderOf).run(tls)))
+}
+
+class TlsCheck {
+  readonly #path: Path
+  readonly #folder: string
+  readonly #findings: Finding[] = []
+
+  constructor(path: Path, folderOf: FolderOf) {
+    this.#path = path
+    this.#folder = folderOf(path)
+  }
+
+  run(tls: TlsListenerPlan): readonly Finding[] {
+    for (const [index, each] of tls.certificates.entries()) this.#certificate(each, ['certificates', index])
+    const ca = tls.clientCertificates?.ca
+    if (ca !== undefined) this.#parse(['clientCertificates', 'ca'], ca, 'certificate', (text) => new X509Certificate(text))
+    this.#names('ciphers', 'cipher', tls.ciphers.split(':').concat(tls.suites.split(':')), (ciphers) => createSecureContext({ ciphers }))
+    this.#names('curves', 'group', tls.groups.split(':'), (ecdhCurve) => createSecureContext({ ecdhCurve }))
+    return this.#findings
+  }
+
+  #certificate({ cert, key, ocsp }: CertificatePlan, at: Path): void {
+    const certificate = this.#parse([...at, 'cert'], cert, 'certificate', (text) => new X509Certificate(text))
+    const secret = this.#parse([...at, 'key'], key, 'private key', readKey)
+    if (ocsp !== undefined) this.#read([...at, 'ocsp'], ocsp)
+    if (certificate === undefined) return
+    if (secret !== undefined && !certificate.checkPrivateKey(secret)) {
+      const message = `the key does not belong to the certificate in ${cert}`
+      this.#complain([...at, 'key'], 'CONFIG_CERTIFICATE', message, `the certificate is for ${certificate.subject.replaceAll('\n', ', ')}`)
+    }
+    const until = new Date(certificate.validTo)
+    if (until.getTime() > Date.now()) return
+    const message = `the certificate expired on ${until.toISOString().slice(0, 10)}, and clients refuse it`
+    this.#findings.push({
+      path: [...this.#path, ...at, 'cert'],
+      part: 'value',
+      complaint: { severity: 'warning', code: 'CONFIG_CERTIFICATE_EXPIRED', message },
+    })
+  }
+
+  #parse<T>(at: Path, file: string, what: string, parse: (text: Buffer) => T): T | undefined {
+    const content = this.#read(at, file)
+    if (content === undefined) return undefined
+    try {
+      return parse(content)
+    } catch (error) {
+      const isEncrypted = content.includes('ENCRYPTED')
+      const message = isEncrypted
+        ? `${file} is encrypted, and nobody is there to ask for its password`
+        : `${file} has no ${what} in PEM form`
+      const hint = isEncrypted
+        ? 'openssl pkey decrypts it'
+        : content.includes('-----BEGIN')
+          ? explain(error)
+          : 'it begins with "-----BEGIN"'
+      this.#complain(at, 'CONFIG_CERTIFICATE', message, hint)
+      return undefined
+    }
+  }
+
+  #read(at: Path, file: string): Buffer | undefined {
+    try {
+      return readFileSync(resolve(this.#folder, file))
+    } catch (error) {
+      this.#complain(at, 'CONFIG_NOT_READABLE', `${file} cannot be read: ${explainReadError(error)}`)
+      return undefined
+    }
+  }
+
+  /** Tries each name alone, so that the wrong one is named. */
+  #names(option: string, what: string, names: readonly string[], accept: (name: string) => void): void {
+    for (const name of names) {
+      if (name === '') continue
+      try {
+        accept(name)
+      } catch {
+        this.#complain([option], 'CONFIG_UNKNOWN_VALUE', `OpenSSL knows no ${what} ${JSON.stringify(name)}`)
+      }
+    }
+  }
+
+  #complain(at: Path, code: ConfigCode, message: string, hint?: string): void {
+    this.#findings.push({ path: [...this.#path, ...at], part: 'value', complaint: { code, message, hint } })
+  }
+}
+
+function readKey(text: Buffer): KeyObject {
+  return createPrivateKey(text)
+}
+
+function explain(error: unknown): string | undefined {
+  return (error as { reason?: string }).reason
+}

@@ -1,0 +1,215 @@
+import { constants, createHash, X509Certificate } from 'node:crypto'
+import type { Socket } from 'node:net'
+import { createServer, type SecureContextOptions, type Server, type TLSSocket } from 'node:tls'
+import { EvenerError } from '../../../core/index.ts'
+import {
+  type CertificateOptions,
+  ClientHello,
+  certificateNames,
+  ja3,
+  ja4,
+  NameIndex,
+  type TicketKeys,
+  type TlsServer,
+  type TlsServerOptions,
+} from '../../tls/index.ts'
+import { PortableSecure } from './secure.ts'
+
+/** First byte of a handshake's record; what begins otherwise is no TLS. */
+const HANDSHAKE_RECORD = 22
+const RECORD_HEAD_BYTES = 5
+
+/** What a listener does with its connections. */
+export interface PortableAcceptor {
+  /** The handshake is done; `transport` is the socket beneath. */
+  secured(socket: TLSSocket, transport: Socket, secure: PortableSecure): void
+  plaintext(socket: Socket): void
+  failed(reason: string): void
+}
+
+interface Handshake {
+  readonly transport: Socket
+  readonly secure: PortableSecure
+  readonly acceptor: PortableAcceptor
+}
+
+/** node:tls names the socket that a TLSSocket was made over so. */
+interface Wrapping extends TLSSocket {
+  readonly _parent: Socket
+}
+
+/**
+ * A listener's certificates, each set that serves a name together in a tls.Server that listens nowhere: they are handed the sockets
+ * that listeners accept, by the name in the ClientHello.
+ */
+export class PortableTlsServer implements TlsServer {
+  readonly options: TlsServerOptions
+  readonly #ticketKeys: TicketKeys
+  readonly #index: NameIndex
+  readonly #shaking: Set<Socket>
+  readonly #servers = new Map<string, Server>()
+  /** By the socket beneath; the oldest first. */
+  readonly #handshakes = new Map<Socket, Handshake>()
+
+  /** `shaking` is the engine's list of sockets whose handshake is under way. */
+  constructor(options: TlsServerOptions, ticketKeys: TicketKeys, shaking: Set<Socket>) {
+    this.#shaking = shaking
+    this.options = options
+    this.#ticketKeys = ticketKeys
+    try {
+      this.#index = new NameIndex(options.certificates.map(({ chain }) => certificateNames(chain)))
+      this.#serverOf(this.#index.fallback)
+    } catch (error) {
+      throw new EvenerError('TLS_INVALID', (error as Error).message, { cause: error })
+    }
+  }
+
+  /** Takes a socket that was just accepted and is paused. */
+  accept(transport: Socket, acceptor: PortableAcceptor): void {
+    if (this.#handshakes.size >= this.options.maxHandshakes) {
+      const [[oldest, handshake]] = this.#handshakes
+      this.#forget(oldest)
+      handshake.acceptor.failed('too many handshakes at a time')
+      oldest.resetAndDestroy()
+    }
+    const handshake = { transport, acceptor, secure: new PortableSecure() }
+    this.#handshakes.set(transport, handshake)
+    this.#shaking.add(transport)
+    const gone = (): void => this.#gone(handshake, 'the client went away')
+    const slow = setTimeout(() => {
+      gone()
+      transport.destroy()
+    }, this.options.handshakeTimeoutMs)
+    transport.on('error', gone)
+    transport.once('close', gone)
+    const look = (): void => {
+      const first: Buffer | null = transport.read()
+      if (first === null) return
+      clearTimeout(slow)
+      transport.removeListener('readable', look)
+      this.#begin(handshake, first, gone)
+    }
+    transport.once('close', () => clearTimeout(slow))
+    transport.on('readable', look)
+    transport.once('end', () => {
+      clearTimeout(slow)
+      gone()
+      transport.destroy()
+    })
+  }
+
+  /** Handshakes that are under way go on. */
+  close(): void {
+    this.#servers.clear()
+  }
+
+  #begin(handshake: Handshake, first: Buffer, gone: () => void): void {
+    const { transport, acceptor, secure } = handshake
+    transport.removeAllListeners('end')
+    transport.removeAllListeners('readable')
+    transport.pause()
+    transport.unshift(first)
+    if (first[0] !== HANDSHAKE_RECORD) {
+      this.#forget(transport)
+      transport.removeListener('error', gone)
+      transport.removeListener('close', gone)
+      acceptor.failed('no TLS')
+      acceptor.plaintext(transport)
+      return
+    }
+    // Of a ClientHello that comes in several pieces only what is in the first is known here.
+    const hello = ClientHello.parse(first.subarray(RECORD_HEAD_BYTES))
+    if (this.options.fingerprints) {
+      secure.ja3 = ja3(hello)
+      secure.ja4 = ja4(hello)
+    }
+    this.#serverOf(this.#index.find(hello.serverName) ?? this.#index.fallback).emit('connection', transport)
+  }
+
+  #done(socket: TLSSocket): void {
+    const handshake = this.#handshakes.get((socket as Wrapping)._parent)
+    if (handshake === undefined) {
+      socket.destroy()
+      return
+    }
+    const { transport, acceptor, secure } = handshake
+    this.#forget(transport)
+    if (this.options.clientCertificates !== undefined && !socket.authorized && socket.getPeerX509Certificate() !== undefined) {
+      acceptor.failed(`the client's certificate is not accepted: ${String(socket.authorizationError)}`)
+      socket.destroy()
+      return
+    }
+    // During the handshake an end is the end.
+    socket.allowHalfOpen = true
+    secure.begin(socket)
+    acceptor.secured(socket, transport, secure)
+  }
+
+  #failed(socket: TLSSocket, error: Error): void {
+    const handshake = this.#handshakes.get((socket as Wrapping)._parent)
+    socket.on('error', () => {})
+    if (handshake !== undefined) this.#gone(handshake, (error as { reason?: string }).reason ?? error.message)
+    socket.destroy()
+  }
+
+  #gone({ transport, acceptor }: Handshake, reason: string): void {
+    if (this.#forget(transport)) acceptor.failed(reason)
+  }
+
+  #forget(transport: Socket): boolean {
+    this.#shaking.delete(transport)
+    return this.#handshakes.delete(transport)
+  }
+
+  #serverOf(certificates: readonly number[]): Server {
+    const key = certificates.join()
+    const made = this.#servers.get(key)
+    if (made !== undefined) return made
+    const server = this.#make(certificates.map((index) => this.options.certificates[index]))
+    this.#servers.set(key, server)
+    return server
+  }
+
+  #make(certificates: readonly CertificateOptions[]): Server {
+    const { options } = this
+    const { clientCertificates: asked, protocols } = options
+    const server = createServer({
+      cert: certificates.map(({ chain }) => chain),
+      key: certificates.map(({ key }) => key),
+      ca: asked?.authorities,
+      ...commonOptions(options),
+      ticketKeys: this.#ticketKeys.forNode(),
+      ALPNProtocols: protocols.length === 0 ? undefined : [...protocols],
+      requestCert: asked !== undefined,
+      // A client that need not show a certificate is looked at when the handshake is done.
+      rejectUnauthorized: asked?.mode === 'require',
+      handshakeTimeout: options.handshakeTimeoutMs,
+      pauseOnConnect: true,
+      secureOptions: options.tickets ? 0 : constants.SSL_OP_NO_TICKET,
+      sessionIdContext: createHash('sha256').update(options.id).digest('hex').slice(0, 32),
+    })
+    server.on('secureConnection', (socket) => this.#done(socket))
+    server.on('tlsClientError', (error, socket) => this.#failed(socket, error))
+    const staples = certificates.filter(({ ocsp }) => ocsp !== undefined)
+    if (staples.length > 0) {
+      server.on('OCSPRequest', (chosen: Buffer, _issuer: Buffer, answer: (error: null, response: Buffer | null) => void) => {
+        const found = staples.find(({ chain }) => new X509Certificate(chain).raw.equals(chosen))
+        answer(null, found?.ocsp === undefined ? null : Buffer.from(found.ocsp))
+      })
+    }
+    return server
+  }
+}
+
+/** What contexts of servers and clients have in common. */
+export function commonOptions(
+  options: Pick<TlsServerOptions, 'minVersion' | 'maxVersion' | 'ciphers' | 'suites' | 'groups'>,
+): SecureContextOptions {
+  return {
+    minVersion: `TLSv${options.minVersion}`,
+    maxVersion: `TLSv${options.maxVersion}`,
+    ciphers: [options.suites, options.ciphers].filter((list) => list !== '').join(':'),
+    ecdhCurve: options.groups,
+    honorCipherOrder: true,
+  }
+}

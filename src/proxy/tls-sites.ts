@@ -1,0 +1,63 @@
+import type { Engine, TlsServer } from '../engine/index.ts'
+import { certificatesOf, type TlsFiles, type TlsListenerPlan } from './tls-plan.ts'
+
+interface Entry {
+  readonly key: string
+  readonly server: TlsServer
+}
+
+/**
+ * The TLS of each listener of a worker. What a new Plan leaves as it is, contents of the files included, is kept, so that a
+ * reload costs nothing; what is replaced goes on for the handshakes that began with it.
+ */
+export class TlsSites {
+  readonly #engine: Engine
+  #current: ReadonlyMap<string, Entry> = new Map()
+
+  constructor(engine: Engine) {
+    this.#engine = engine
+  }
+
+  /** The entries of a Plan, by listener. Throws EvenerError TLS_*; then nothing was made. */
+  prepare(
+    listeners: readonly { readonly name: string; readonly tls: TlsListenerPlan | undefined }[],
+    files: TlsFiles,
+    usesFingerprints: boolean,
+  ): ReadonlyMap<string, Entry> {
+    const prepared = new Map<string, Entry>()
+    try {
+      for (const { name, tls } of listeners) {
+        if (tls !== undefined) prepared.set(name, this.#prepare(name, tls, files, usesFingerprints))
+      }
+    } catch (error) {
+      this.rollback(prepared)
+      throw error
+    }
+    return prepared
+  }
+
+  rollback(prepared: ReadonlyMap<string, Entry>): void {
+    for (const [name, entry] of prepared) if (this.#current.get(name) !== entry) entry.server.close()
+  }
+
+  commit(prepared: ReadonlyMap<string, Entry>): void {
+    const before = this.#current
+    this.#current = prepared
+    for (const [name, entry] of before) if (prepared.get(name) !== entry) entry.server.close()
+  }
+
+  #prepare(name: string, tls: TlsListenerPlan, files: TlsFiles, fingerprints: boolean): Entry {
+    const certificates = certificatesOf(tls).map(({ cert, key, ocsp }) => ({
+      chain: files[cert],
+      key: files[key],
+      ocsp: ocsp === undefined ? undefined : new Uint8Array(Buffer.from(files[ocsp], 'base64')),
+    }))
+    const asked = tls.clientCertificates
+    const clientCertificates = asked && { mode: asked.mode, authorities: files[asked.ca] }
+    const key = JSON.stringify([tls, certificates, clientCertificates, fingerprints])
+    const kept = this.#current.get(name)
+    if (kept?.key === key) return kept
+    const server = this.#engine.tlsServer({ ...tls, id: name, certificates, clientCertificates, fingerprints })
+    return { key, server }
+  }
+}
