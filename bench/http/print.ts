@@ -58,6 +58,11 @@ export function printLoadCase(title: string, measured: readonly Measured[]): voi
   ])
   printTable(title, ['', 'CPU µs/request', 'spread', 'user', 'requests/s', 'core', 'p50 µs', 'p99 µs', 'variant'], rows)
   printRatios(summaries.map(({ contender, cpuMicrosPerRequest }) => ({ contender, value: cpuMicrosPerRequest })))
+  for (const { contender, trials } of measured) {
+    if (trials === undefined) continue
+    const costs = Object.entries(trials).map(([variant, cost]) => `${variant} ${cost.toFixed(0)}`)
+    console.log(`  ${contender} at its cheapest; tried: ${costs.join(', ')}`)
+  }
   printDisturbance(summaries)
 }
 
