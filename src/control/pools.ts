@@ -14,6 +14,7 @@ import {
 import type { PoolChangeResult, PoolsTarget } from './admin/api.ts'
 import type { Certificates } from './certificates.ts'
 import { checkConnect } from './check-connect.ts'
+import { checkExecute } from './check-execute.ts'
 import { discoveryAccess } from './discovery/access.ts'
 import { type Generation, Generations } from './generations.ts'
 import { Hooks } from './hooks/hooks.ts'
@@ -66,7 +67,7 @@ export class Pools implements PoolsTarget {
     this.#hooks = new Hooks(log)
     this.#discovery = new Discovery({ access: discoveryAccess() })
     this.#membership = new Membership(this.#discovery, log)
-    this.#upkeep = new Upkeep(table, { connect: checkConnect })
+    this.#upkeep = new Upkeep(table, { connect: checkConnect, execute: checkExecute })
     this.#generations = new Generations({ table, upkeep: this.#upkeep, observation, packets, workers, certificates })
     this.#discovery.subscribe((event) => this.#discovered(event))
     this.#upkeep.subscribe((event) => {

@@ -1,5 +1,6 @@
 import { planFromInput } from '../../src/config/index.ts'
 import { checkConnect } from '../../src/control/check-connect.ts'
+import { checkExecute } from '../../src/control/check-execute.ts'
 import { makeCheck } from '../../src/pool/check/make.ts'
 import type { CheckEnvironment } from '../../src/pool/check/poll.ts'
 import type { Verdict } from '../../src/pool/check/protocol.ts'
@@ -25,7 +26,9 @@ function environment(): CheckEnvironment {
     connect: checkConnect,
     delay: systemDelay,
     random: new SeededRandom(1),
+    execute: checkExecute,
     queue: new CheckQueue(1),
+    processQueue: new CheckQueue(1),
     wallClock: () => Date.now(),
     now: () => performance.now(),
   }

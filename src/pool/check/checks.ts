@@ -7,6 +7,8 @@ import { HEALTH } from '../state.ts'
 import type { PoolTable } from '../table.ts'
 import type { CheckHealth } from './check-state.ts'
 import { type CheckConnect, type CheckDelay, systemDelay } from './connect.ts'
+import { MAX_PROCESSES } from './exec.ts'
+import type { CheckExecute } from './execute.ts'
 import { makeCheck } from './make.ts'
 import { Monitor } from './monitor.ts'
 import type { CheckEnvironment } from './poll.ts'
@@ -36,6 +38,8 @@ export interface CheckResult {
 
 export interface ChecksOptions {
   readonly connect: CheckConnect
+  /** Without it exec checks fail. */
+  readonly execute?: CheckExecute
   readonly delay?: CheckDelay
   readonly clock?: Clock
   readonly random?: Random
@@ -79,7 +83,9 @@ export class Checks {
       connect: options.connect,
       delay: options.delay ?? systemDelay,
       random: options.random ?? new SeededRandom(Date.now()),
+      execute: options.execute ?? refuseToExecute,
       queue: new CheckQueue(options.maxConcurrent ?? 256),
+      processQueue: new CheckQueue(MAX_PROCESSES),
       wallClock: () => clock.wallClock(),
       now: () => clock.now(),
     }
@@ -194,4 +200,9 @@ export class Checks {
 
 function subjectKey(pool: string, server: string): string {
   return JSON.stringify([pool, server])
+}
+
+const refuseToExecute: CheckExecute = (_command, events) => {
+  queueMicrotask(() => events.failed('programs cannot be run here'))
+  return { kill: () => {} }
 }

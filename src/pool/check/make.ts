@@ -2,6 +2,7 @@ import { formatAddress, type SocketAddress } from '../../core/index.ts'
 import type { CheckTarget } from './connect.ts'
 import { DnsCheck } from './dns/dns.ts'
 import { ExchangeCheck } from './exchange.ts'
+import { ExecRun } from './exec.ts'
 import { GrpcCheck } from './grpc/grpc.ts'
 import { HttpCheck } from './http.ts'
 import { ImapCheck } from './imap.ts'
@@ -24,6 +25,7 @@ export interface CheckDefinition {
   /** "http", for the log. */
   readonly label: string
   readonly pace: CheckPace
+  readonly runsProgram: boolean
   begin(environment: CheckEnvironment, done: (verdict: Verdict) => void): Run
 }
 
@@ -43,7 +45,11 @@ export function makeCheck(plan: CheckPlan, server: SocketAddress): CheckDefiniti
     key: JSON.stringify([address, host, plan]),
     label: plan.kind,
     pace: plan,
-    begin: ({ connect, delay }, done) => new Probe(makeProtocol(plan, host, memory), plan.timeoutMs, done).start(target, connect, delay),
+    runsProgram: plan.kind === 'exec',
+    begin: ({ connect, execute, delay }, done) =>
+      plan.kind === 'exec'
+        ? new ExecRun(plan, done).start(address, execute, delay)
+        : new Probe(makeProtocol(plan, host, memory), plan.timeoutMs, done).start(target, connect, delay),
   }
 }
 
@@ -71,7 +77,7 @@ function tlsOf(plan: CheckPlan): CheckTlsPlan | undefined {
   return 'tls' in plan ? plan.tls : undefined
 }
 
-function makeProtocol(plan: CheckPlan, host: string, memory: ScramMemory): CheckProtocol {
+function makeProtocol(plan: Exclude<CheckPlan, { kind: 'exec' }>, host: string, memory: ScramMemory): CheckProtocol {
   switch (plan.kind) {
     case 'tcp':
     case 'tls':

@@ -26,7 +26,7 @@ export class Monitor implements PollTask {
 
   constructor(check: CheckDefinition, health: CheckHealth, environment: CheckEnvironment, listener: MonitorListener) {
     this.key = check.key
-    this.queue = environment.queue
+    this.queue = check.runsProgram ? environment.processQueue : environment.queue
     this.jitterPercent = check.pace.jitterPercent
     this.state = new CheckState(check.pace.rise, check.pace.fall, health)
     this.#check = check

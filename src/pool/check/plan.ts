@@ -39,6 +39,7 @@ export type ProbePlan =
   | PostgresqlProbePlan
   | DnsProbePlan
   | GrpcProbePlan
+  | ExecProbePlan
 
 export type CheckKind = ProbePlan['kind']
 
@@ -163,4 +164,13 @@ export interface GrpcProbePlan extends SecurablePlan {
   readonly service: string
   /** Value of :authority; undefined for the server's own address. */
   readonly host: string | undefined
+}
+
+export interface ExecProbePlan {
+  readonly kind: 'exec'
+  /** Absolute path of the program, and its arguments, in which {address} and {port} stand for the server's. */
+  readonly command: readonly string[]
+  readonly environment: Readonly<Record<string, string>>
+  /** Exit statuses that count as success. */
+  readonly exitStatus: readonly number[]
 }

@@ -1,5 +1,6 @@
 import type { Random } from '../random.ts'
 import type { CheckConnect, CheckDelay } from './connect.ts'
+import type { CheckExecute } from './execute.ts'
 import type { Verdict } from './protocol.ts'
 import type { CheckQueue } from './queue.ts'
 
@@ -8,8 +9,11 @@ export interface CheckEnvironment {
   readonly connect: CheckConnect
   readonly delay: CheckDelay
   readonly random: Random
+  readonly execute: CheckExecute
   /** For what opens connections. */
   readonly queue: CheckQueue
+  /** For what runs programs. */
+  readonly processQueue: CheckQueue
   /** Milliseconds since the epoch. */
   wallClock(): number
   now(): number

@@ -4,6 +4,7 @@ import type { CheckKind, CheckPlan, ProbePlan } from '../plan.ts'
 import { memcachedOptions, redisOptions, sqlOptions, sqlPlan } from './database.ts'
 import { dnsOptions, dnsProbe } from './dns.ts'
 import { tcpOptions, tlsOptions, udpOptions } from './exchange.ts'
+import { execOptions } from './exec.ts'
 import { grpcOptions } from './grpc.ts'
 import { httpOptions, httpProbe, httpsOptions } from './http.ts'
 import { mailboxOptions, smtpOptions } from './mail.ts'
@@ -23,6 +24,7 @@ const kinds = {
   mysql: sqlOptions.optional().describe('Success is an answer to a login, or a login and an answer to the query.'),
   postgresql: sqlOptions.optional().describe('Success is an answer to a login, or a login and an answer to the query.'),
   dns: dnsOptions.optional().describe('Success is an answer to a query.'),
+  exec: execOptions.optional().describe('Success is the exit status of a program.'),
   grpc: grpcOptions.optional().describe('Success is SERVING from grpc.health.v1.Health/Check.'),
 } satisfies Readonly<Record<CheckKind, z.ZodType>>
 
@@ -85,6 +87,7 @@ const PROBES: ProbeMakers = {
   mysql: (given) => ({ kind: 'mysql', ...sqlPlan(given) }),
   postgresql: (given) => ({ kind: 'postgresql', ...sqlPlan(given) }),
   dns: dnsProbe,
+  exec: ({ command, environment, exitStatus }) => ({ kind: 'exec', command, environment, exitStatus }),
   grpc: ({ service, host, ...tls }) => ({ kind: 'grpc', service, host, ...modePlan({ ...tls, host }) }),
 }
 

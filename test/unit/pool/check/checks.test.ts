@@ -1,15 +1,32 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { type CheckedPool, Checks, type HealthChange, PoolTable, SeededRandom, SlotAllocator } from '../../../../src/pool/index.ts'
+import {
+  type CheckCommand,
+  type CheckExecute,
+  type CheckedPool,
+  type CheckProcessEvents,
+  Checks,
+  type HealthChange,
+  PoolTable,
+  SeededRandom,
+  SlotAllocator,
+} from '../../../../src/pool/index.ts'
 import { CheckServers, TCP_CHECK, Timeline } from '../../../support/check.ts'
 import { definition, server } from '../../../support/pool.ts'
 
 function fixture(maxConcurrent = 256) {
-  const table = PoolTable.create({ servers: 16, pools: 8, workers: 1 })
+  const table = PoolTable.create({ servers: 32, pools: 8, workers: 1 })
   const slots = new SlotAllocator(table)
   const servers = new CheckServers()
   const time = new Timeline()
-  const checks = new Checks(table, { connect: servers.connect, delay: time.delay, clock: time, random: new SeededRandom(1), maxConcurrent })
+  const programs: { command: CheckCommand; events: CheckProcessEvents; isKilled: boolean }[] = []
+  const execute: CheckExecute = (command, events) => {
+    const program = { command, events, isKilled: false }
+    programs.push(program)
+    return { kill: () => (program.isKilled = true) }
+  }
+  const random = new SeededRandom(1)
+  const checks = new Checks(table, { connect: servers.connect, execute, delay: time.delay, clock: time, random, maxConcurrent })
   /** Moves on to the next run of any check. */
   const next = () => {
     const count = servers.connections.length
@@ -31,7 +48,7 @@ function fixture(maxConcurrent = 256) {
     return assignment
   }
   const health = () => changes.map((change) => `${change.pool}/${change.server} ${change.health}: ${change.reason}`)
-  return { table, servers, time, next, checks, changes, apply, health }
+  return { table, servers, programs, time, next, checks, changes, apply, health }
 }
 
 function pool(name: string, ports: number[], check: CheckedPool['check'] = TCP_CHECK): CheckedPool {
@@ -183,6 +200,36 @@ test('no more than maxConcurrent checks run at once', () => {
     servers.open.map((connection) => (connection.target.address as { port: number }).port),
     [4],
   )
+})
+
+test('no more than 16 programs run at once, and connections do not wait for them', () => {
+  const { servers, apply, programs, health } = fixture()
+  const exec = { ...TCP_CHECK, kind: 'exec', command: ['/bin/check', '{address}:{port}'], environment: {}, exitStatus: [0] } as const
+  const ports = Array.from({ length: 20 }, (_, i) => i + 1)
+  apply(pool('scripts', ports, exec), pool('app', [99]))
+  assert.equal(programs.length, 16)
+  assert.equal(servers.connections.length, 1)
+  assert.deepEqual(programs[0].command.arguments, ['127.0.0.1:1'])
+  programs[0].events.exited(0, null, 'fine\nmore')
+  programs[1].events.exited(3, null, '')
+  programs[2].events.exited(null, 'SIGKILL', '')
+  programs[3].events.failed('/bin/check cannot be run: ENOENT')
+  assert.equal(programs.length, 20)
+  assert.deepEqual(health(), [
+    'scripts/s1 up: exec check: exit status 0: "fine"',
+    'scripts/s2 down: exec check: exit status 3',
+    'scripts/s3 down: exec check: ended by SIGKILL',
+    'scripts/s4 down: exec check: /bin/check cannot be run: ENOENT',
+  ])
+})
+
+test('a program that takes longer than the time-out is ended', () => {
+  const { time, apply, programs, health } = fixture()
+  const exec = { ...TCP_CHECK, kind: 'exec', command: ['/bin/check'], environment: {}, exitStatus: [0] } as const
+  apply(pool('scripts', [1], exec))
+  time.advance(300)
+  assert.deepEqual(health(), ['scripts/s1 down: exec check: not ended within 300 ms'])
+  assert.ok(programs[0].isKilled)
 })
 
 test('an own address or port is checked instead of the server', () => {
