@@ -1,5 +1,5 @@
 import { formatAddress } from '../core/index.ts'
-import { PACKET_ALGORITHMS, type PacketListenerPlan } from '../packet/config.ts'
+import { IPVS_SCHEDULERS, PACKET_ALGORITHMS, type PacketListenerPlan, plainListener } from '../packet/config.ts'
 import type { PoolPlan } from '../pool/config.ts'
 import type { ConfigCode, Path } from '../schema/index.ts'
 import type { Finding } from './diagnostic.ts'
@@ -16,6 +16,7 @@ export function checkPackets(plan: Plan): Finding[] {
       if (where.family !== 'unix') continue
       findings.push(fail([...path, 'bind', index], 'CONFIG_INVALID_ADDRESS', 'packets come to IP addresses, not to Unix sockets'))
     }
+    if (listener.engine === 'ipvs') findings.push(...checkIpvs(listener))
     const pool = pools.get(listener.pool)
     if (pool !== undefined) findings.push(...checkPool(listener, pool))
   }
@@ -29,6 +30,11 @@ function checkPool(listener: PacketListenerPlan, pool: PoolPlan): Finding[] {
   if (listener.algorithm === undefined && !known.includes(pool.algorithm.name)) {
     const message = `the algorithm of pool "${pool.name}", ${pool.algorithm.name}, does not run in the kernel`
     findings.push(fail([...path, 'pool'], 'CONFIG_CONFLICT', message, 'for example algorithm: weighted-least-connections, beside "pool"'))
+  }
+  const scheduler = listener.algorithm ?? pool.algorithm.name
+  if (listener.engine === 'ipvs' && known.includes(scheduler) && !Object.hasOwn(IPVS_SCHEDULERS, scheduler)) {
+    const message = `IPVS has no scheduler for the algorithm ${scheduler}`
+    findings.push(fail([...path, listener.algorithm === undefined ? 'pool' : 'algorithm'], 'CONFIG_CONFLICT', message))
   }
   const families = new Set(listener.bind.flatMap(({ family }) => (family === 'unix' ? [] : [family])))
   const port = singlePort(listener)
@@ -53,6 +59,31 @@ function checkPool(listener: PacketListenerPlan, pool: PoolPlan): Finding[] {
   return findings
 }
 
+/** Options that only Evener's own programs have. */
+function checkIpvs(listener: PacketListenerPlan): Finding[] {
+  const { access, limits, mark } = listener
+  const plain = plainListener()
+  const isOther = (key: keyof PacketListenerPlan) => JSON.stringify(listener[key]) !== JSON.stringify(plain[key])
+  const refused: [key: string, isGiven: boolean, hint?: string][] = [
+    ['interfaces', listener.interfaces.length > 0, 'IPVS sees the packets of all interfaces'],
+    ['local', isOther('local')],
+    ['access', access.allow.length + access.deny.length > 0, 'nftables can refuse clients'],
+    ['limits', limits.newFlowsPerSecond + limits.burst > 0, 'nftables can limit clients'],
+    ['synCookies', isOther('synCookies'), 'net.ipv4.tcp_syncookies of the servers'],
+    ['timeouts', isOther('timeouts'), 'ipvsadm --set changes them for all services'],
+    ['onServerDown', isOther('onServerDown'), 'net.ipv4.vs.expire_nodest_conn'],
+  ]
+  const isRange =
+    mark === undefined && listener.addresses.some(({ firstPort, lastPort }) => firstPort !== lastPort && firstPort + lastPort !== 65535)
+  if (isRange) refused.push(['ports', true, 'mark: and a rule of nftables that sets it'])
+  return refused
+    .filter(([, isGiven]) => isGiven)
+    .map(([key, , hint]) => {
+      const message = key === 'ports' ? 'IPVS knows no ranges of ports' : `IPVS does not know "${key}"`
+      return fail(['listeners', listener.name, 'packet', key], 'CONFIG_CONFLICT', message, hint)
+    })
+}
+
 /** The port that clients ask for, where there is one only. */
 function singlePort({ addresses }: PacketListenerPlan): number | undefined {
   const [first] = addresses
@@ -67,7 +98,8 @@ function checkOverlaps(plan: Plan, listeners: readonly PacketListenerPlan[]): Fi
   for (const { name, bind } of plan.listeners) {
     for (const where of bind) taken.push({ owner: `listener "${name}"`, key: `tcp ${formatAddress(where)}` })
   }
-  for (const { name, addresses, protocols, bind } of listeners) {
+  for (const { name, addresses, protocols, mark, bind } of listeners) {
+    if (mark !== undefined) continue
     const own: { owner: string; key: string }[] = []
     for (const { address, firstPort, lastPort } of addresses) {
       const host = address.includes(':') ? `[${address}]` : address

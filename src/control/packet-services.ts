@@ -8,6 +8,7 @@ export function serviceOf(listener: PacketListenerPlan, pool: PoolPlan, slots: P
   return {
     name: listener.name,
     addresses: listener.addresses,
+    mark: listener.mark ?? 0,
     protocols: listener.protocols,
     servers: serversOf(listener, pool, slots, table),
     forward: listener.forward,
@@ -73,7 +74,7 @@ function weightOf(table: PoolTable, slot: number, algorithm: string): number {
 }
 
 /** One port that clients ask for can become another one; several stay what they are. */
-function hasSinglePort({ addresses }: PacketListenerPlan): boolean {
+function hasSinglePort({ addresses, mark }: PacketListenerPlan): boolean {
   const [first] = addresses
-  return addresses.every((each) => each.firstPort === first.firstPort && each.lastPort === first.firstPort)
+  return mark === undefined && addresses.every((each) => each.firstPort === first.firstPort && each.lastPort === first.firstPort)
 }

@@ -1,17 +1,8 @@
-import type { Server } from 'node:net'
 import type { Plan } from '../config/index.ts'
 import type { EventLog } from '../observe/index.ts'
-import {
-  type FlowInfo,
-  type PacketAddress,
-  type PacketListenerPlan,
-  type PacketPlan,
-  PacketPlane,
-  type PacketServer,
-  type PacketStatus,
-} from '../packet/index.ts'
+import type { FlowInfo, PacketAddress, PacketListenerPlan, PacketPlan, PacketServer, PacketStatus } from '../packet/index.ts'
 import type { PoolPlan, PoolSlots, PoolTable, SlotAssignment } from '../pool/index.ts'
-import { claimPins } from './packet-host.ts'
+import { ENGINE_NAMES, type EngineName, type OpenEngine, openEngine, planeOptions } from './packet-engine.ts'
 import { serversOf, serviceOf } from './packet-services.ts'
 
 /** How often the pool table is asked whether a pool has changed; what is known to have changed is told at once. */
@@ -34,16 +25,15 @@ interface Forwarded {
 }
 
 /**
- * The packet listeners of the Plan in force. It opens the packet plane with the first and closes it with the last, tells the kernel of
- * every change of weight, health and drain, ages flows and keeps neighbours known. Without such a listener it costs nothing.
+ * The packet listeners of the Plan in force. It opens an engine with its first listener and closes it with its last, tells the kernel
+ * of every change of weight, health and drain, ages flows and keeps neighbours known. Without such a listener it costs nothing.
  */
 export class Packets {
   readonly #table: PoolTable
   readonly #log: EventLog
-  #plane: PacketPlane | null = null
+  readonly #engines = new Map<EngineName, OpenEngine>()
   #plan: PacketPlan | undefined
   #forwarded: readonly Forwarded[] = []
-  #owner: Server | null = null
   #timers: NodeJS.Timeout[] = []
 
   constructor(table: PoolTable, log: EventLog) {
@@ -54,28 +44,22 @@ export class Packets {
   /** Puts the packet listeners of a Plan into force. Rejects with EvenerError, and then those that were in force still are. */
   async apply(plan: Plan, slots: SlotAssignment): Promise<void> {
     const { packet } = plan
-    if (packet === undefined) return this.#end(false)
+    if (packet === undefined) return this.#end(() => false)
     const forwarded = this.#forward(packet, plan, slots)
-    const services = forwarded.map(({ listener, pool, slots: own }) => serviceOf(listener, pool, own, this.#table))
-    if (this.#plane === null) {
-      if (packet.pins !== undefined) this.#owner = await claimPins(packet.pins)
-      try {
-        this.#plane = PacketPlane.open({ ...optionsOf(packet), interfaces: interfacesOf(packet) }, services)
-      } catch (error) {
-        this.#release()
-        throw error
-      }
-      for (const { listener } of forwarded) {
-        this.#log.info(`listener ${listener.name} on ${listener.addresses.map(describeAddress).join(', ')}, forward: ${listener.forward}`)
-      }
-      for (const line of this.#plane.describe()) {
-        if (line.includes('generic')) this.#log.warn(line)
-        else this.#log.info(line)
-      }
-      this.#startTimers()
-    } else this.#change(this.#plane, packet, services)
+    const opened: EngineName[] = []
+    try {
+      for (const name of ENGINE_NAMES) if (await this.#put(name, packet, forwarded)) opened.push(name)
+    } catch (error) {
+      for (const name of opened) this.#closeEngine(name, false)
+      if (this.#plan !== undefined) for (const name of this.#engines.keys()) await this.#put(name, this.#plan, this.#forwarded)
+      throw error
+    }
+    for (const name of [...this.#engines.keys()]) {
+      if (!packet.listeners.some(({ engine }) => engine === name)) this.#closeEngine(name, false)
+    }
     this.#plan = packet
     this.#forwarded = forwarded
+    if (this.#timers.length === 0) this.#startTimers()
     await this.#meetNeighbours()
   }
 
@@ -88,13 +72,13 @@ export class Packets {
       const servers = serversOf(each.listener, each.pool, each.slots, this.#table)
       const changed = servers.filter((server, index) => !isSame(server, each.servers[index]))
       each.servers = servers
-      if (changed.length > 0) this.#plane?.updateServers(each.listener.name, changed)
+      if (changed.length > 0) this.#engines.get(each.listener.engine)?.engine.updateServers(each.listener.name, changed)
     }
   }
 
   /** As other listeners are told of: established flows for connections, flows for requests. */
   listeners(): { name: string; addresses: string[]; connections: number; requests: number; latencyMs: null }[] {
-    const loads = this.#plane?.status().servers ?? []
+    const loads = this.status()?.servers ?? []
     return this.#forwarded.map(({ listener }) => {
       const own = loads.filter(({ service }) => service === listener.name)
       return {
@@ -107,39 +91,45 @@ export class Packets {
     })
   }
 
+  /** null without packet listeners. */
   status(): PacketStatus | null {
-    return this.#plane?.status() ?? null
+    const parts = [...this.#engines.values()].map(({ engine }) => engine.status())
+    if (parts.length === 0) return null
+    return {
+      interfaces: parts.flatMap(({ interfaces }) => interfaces),
+      servers: parts.flatMap(({ servers }) => servers),
+      counters: Object.assign({}, ...parts.map(({ counters }) => counters)),
+    }
   }
 
-  /** At most `limit` flows; null without packet listeners. */
-  flows(limit: number): FlowInfo[] | null {
-    return this.#plane?.flows(limit) ?? null
+  /** At most `limit` flows. */
+  flows(limit: number): FlowInfo[] {
+    return [...this.#engines.values()].flatMap(({ engine }) => engine.flows(limit)).slice(0, limit)
   }
 
   /** Where the kernel is not to go on: no new flows, until those that are established have ended or the time is over. */
   async drain(graceMs: number): Promise<void> {
-    const plane = this.#plane
-    if (plane === null || this.#plan?.keepAtExit === true) return
+    if (this.#engines.size === 0 || this.#plan?.keepAtExit === true) return
     for (const { listener, servers } of this.#forwarded) {
-      plane.updateServers(
-        listener.name,
-        servers.map((server) => ({ ...server, isDraining: true })),
-      )
+      const drained = servers.map((server) => ({ ...server, isDraining: true }))
+      this.#engines.get(listener.engine)?.engine.updateServers(listener.name, drained)
     }
     this.#forwarded = []
     const endsAtMs = performance.now() + graceMs
-    while (performance.now() < endsAtMs && plane.status().servers.some(({ active }) => active > 0)) {
-      await new Promise((resolve) => setTimeout(resolve, DRAIN_POLL_MS))
-    }
+    while (performance.now() < endsAtMs && this.status()?.servers.some(({ active }) => active > 0)) await pause(DRAIN_POLL_MS)
   }
 
   /** The first Plan did not come into force: what an earlier process left goes on, what is new comes off. */
   abandon(): void {
-    this.#end(this.#plane?.isTakenOver === true)
+    this.#end((name) => this.#engines.get(name)?.engine.isTakenOver === true)
   }
 
   close(): void {
-    this.#end(this.#plan?.keepAtExit === true)
+    const isKept = this.#plan?.keepAtExit === true
+    if (isKept && this.#engines.size > 0) {
+      this.#log.info('the kernel goes on forwarding (packet.atExit: keep); "evener packet detach" ends that')
+    }
+    this.#end(() => isKept)
   }
 
   #forward(packet: PacketPlan, plan: Plan, slots: SlotAssignment): Forwarded[] {
@@ -150,35 +140,46 @@ export class Packets {
     })
   }
 
-  /** The first packets are to find their servers' MAC addresses known; a server that is off is not waited for. */
-  async #meetNeighbours(): Promise<void> {
-    const endsAtMs = performance.now() + MEETING_MS
-    while (this.#plane?.keepNeighbours() === false && performance.now() < endsAtMs) {
-      await new Promise((resolve) => setTimeout(resolve, MEETING_POLL_MS))
+  /** Brings an engine to what its listeners say; true if it had to be opened for that. */
+  async #put(name: EngineName, packet: PacketPlan, forwarded: readonly Forwarded[]): Promise<boolean> {
+    const own = forwarded.filter(({ listener }) => listener.engine === name)
+    const services = own.map(({ listener, pool, slots }) => serviceOf(listener, pool, slots, this.#table))
+    const interfaces = [...new Set(own.flatMap(({ listener }) => listener.interfaces))]
+    const open = this.#engines.get(name)
+    if (open !== undefined && own.length > 0) open.engine.apply(services, interfaces)
+    if (open !== undefined || own.length === 0) return false
+    const opened = await openEngine(name, packet, services, interfaces)
+    this.#engines.set(name, opened)
+    for (const { listener } of own) {
+      this.#log.info(`listener ${listener.name} on ${listener.addresses.map(describeAddress).join(', ')}, forward: ${listener.forward}`)
     }
+    for (const line of opened.engine.describe()) this.#log[line.includes('generic') ? 'warn' : 'info'](line)
+    return true
   }
 
-  #change(plane: PacketPlane, packet: PacketPlan, services: Parameters<PacketPlane['apply']>[0]): void {
-    try {
-      plane.apply(services, interfacesOf(packet))
-    } catch (error) {
-      const before = this.#forwarded.map(({ listener, pool, slots }) => serviceOf(listener, pool, slots, this.#table))
-      plane.apply(before)
-      throw error
-    }
+  #closeEngine(name: EngineName, keep: boolean): void {
+    const open = this.#engines.get(name)
+    this.#engines.delete(name)
+    open?.engine.close({ keep })
+    open?.claim?.close()
   }
 
-  #end(keep: boolean): void {
+  #end(keep: (name: EngineName) => boolean): void {
     for (const timer of this.#timers) clearTimeout(timer)
     this.#timers = []
     this.#forwarded = []
-    if (this.#plane !== null && keep) {
-      this.#log.info(`the kernel goes on forwarding (packet.atExit: keep); "evener packet detach" ends that`)
-    }
-    this.#plane?.close({ keep })
-    this.#plane = null
     this.#plan = undefined
-    this.#release()
+    for (const name of [...this.#engines.keys()]) this.#closeEngine(name, keep(name))
+  }
+
+  /** The first packets are to find their servers' MAC addresses known; a server that is off is not waited for. */
+  async #meetNeighbours(): Promise<void> {
+    const endsAtMs = performance.now() + MEETING_MS
+    while (!this.#keepNeighbours() && performance.now() < endsAtMs) await pause(MEETING_POLL_MS)
+  }
+
+  #keepNeighbours(): boolean {
+    return [...this.#engines.values()].map(({ engine }) => engine.keepNeighbours()).every(Boolean)
   }
 
   #startTimers(): void {
@@ -188,7 +189,7 @@ export class Packets {
       this.#timers.push(timer)
     }
     every(SYNC_MS, () => this.sync())
-    every(NEIGHBOURS_MS, () => this.#plane?.keepNeighbours())
+    every(NEIGHBOURS_MS, () => this.#keepNeighbours())
     this.#scheduleAge(AGE_MS)
   }
 
@@ -196,8 +197,10 @@ export class Packets {
     const timer = setTimeout(() => {
       this.#timers = this.#timers.filter((each) => each !== timer)
       const startedMs = performance.now()
-      this.#guard(() => this.#plane?.age())
-      if (this.#plane !== null) this.#scheduleAge(Math.max(AGE_MS, (performance.now() - startedMs) / AGE_SHARE))
+      this.#guard(() => {
+        for (const { engine } of this.#engines.values()) engine.age()
+      })
+      if (this.#engines.size > 0) this.#scheduleAge(Math.max(AGE_MS, (performance.now() - startedMs) / AGE_SHARE))
     }, delayMs)
     timer.unref()
     this.#timers.push(timer)
@@ -210,38 +213,21 @@ export class Packets {
       this.#log.error(`packet plane: ${(error as Error).message}`)
     }
   }
+}
 
-  #release(): void {
-    this.#owner?.close()
-    this.#owner = null
-  }
+function pause(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms))
 }
 
 /** What a reload cannot change, in words. */
 export function packetsNotApplied({ packet: old }: Plan, { packet: next }: Plan): string[] {
-  if (old === undefined || next === undefined || JSON.stringify(optionsOf(old)) === JSON.stringify(optionsOf(next))) return []
+  if (old === undefined || next === undefined || JSON.stringify(planeOptions(old)) === JSON.stringify(planeOptions(next))) return []
   return ['packet: a change of mode, pins, table sizes, icmpPerSecond or tunnelSource takes effect with the next start']
-}
-
-function optionsOf(packet: PacketPlan) {
-  return {
-    pinPath: packet.pins,
-    mode: packet.mode === 'auto' ? undefined : packet.mode,
-    flowEntries: packet.flows,
-    youngEntries: packet.newFlows,
-    tunnelSource4: packet.tunnelSource4,
-    tunnelSource6: packet.tunnelSource6,
-    icmpPerSecond: packet.icmpPerSecond,
-  }
 }
 
 function describeAddress({ address, firstPort, lastPort }: PacketAddress): string {
   const ports = firstPort === lastPort ? String(firstPort) : firstPort === 0 ? '*' : `${firstPort}-${lastPort}`
   return `${address.includes(':') ? `[${address}]` : address}:${ports}`
-}
-
-function interfacesOf({ listeners }: PacketPlan): string[] {
-  return [...new Set(listeners.flatMap((listener) => listener.interfaces))]
 }
 
 function isSame(a: PacketServer, b: PacketServer | undefined): boolean {

@@ -6,6 +6,7 @@ import { ipAddress, portRange, prime } from './option.ts'
 import type { PacketListenerPlan, PacketPlan, PortRange } from './plan.ts'
 
 export { PACKET_ALGORITHMS } from './definition.ts'
+export { SCHEDULER as IPVS_SCHEDULERS } from './ipvs/vocabulary.ts'
 export type * from './plan.ts'
 
 const interfaceName = z
@@ -51,6 +52,7 @@ export const packet = options({
   forward: z
     .enum(['nat', 'fullnat', 'dr', 'tun'])
     .describe('"nat" rewrites the destination, "fullnat" the source too, "dr" only the MAC address, "tun" wraps the packet.'),
+  engine: z.enum(['xdp', 'ipvs']).default('xdp').describe("Programs of Evener's own, or the kernel's IPVS."),
   interfaces: z.array(interfaceName).default([]).describe("Where clients' packets come in, and servers' answers with nat and fullnat."),
   protocol: oneOrMore(z.enum(['tcp', 'udp', 'sctp']))
     .prefault('tcp')
@@ -58,6 +60,7 @@ export const packet = options({
   ports: oneOrMore(portRange)
     .optional()
     .describe('Ports and ranges ("8000-8009") of an address that is bound with port 0, which alone stands for all.'),
+  mark: z.int().min(1).max(0xffffffff).optional().describe('With ipvs: packets with this firewall mark, instead of those to addresses.'),
   algorithm: z.enum(PACKET_ALGORITHMS).optional().describe("Instead of the pool's."),
   hash: hashing.prefault({}).describe('Of algorithms that choose by a hash.'),
   persistence: persistence.optional().describe('A client stays with its server, for all ports of the listener.'),
@@ -121,11 +124,13 @@ export function normalisePacketListener(name: string, bind: readonly SocketAddre
     bind,
     pool: config.pool,
     forward: config.forward,
+    engine: config.engine,
     interfaces: config.interfaces,
     protocols: [...new Set(config.protocol)],
     addresses: bind.flatMap((where) =>
       where.family === 'unix' ? [] : rangesOf(where.port, config.ports).map((range) => ({ address: where.host, ...range })),
     ),
+    mark: config.mark,
     algorithm: config.algorithm,
     hash: config.hash,
     persistence: stay && { seconds: seconds(stay.timeout), prefix4: stay.prefix4, prefix6: stay.prefix6 },
@@ -145,6 +150,11 @@ export function normalisePacketListener(name: string, bind: readonly SocketAddre
     limits: config.limits,
     synCookies: { mode: config.synCookies, above: config.synCookiesAbove },
   }
+}
+
+/** A listener that says nothing but what it must. */
+export function plainListener(): PacketListenerPlan {
+  return normalisePacketListener('', [], packet.parse({ pool: 'p', forward: 'dr', interfaces: ['i'] }))
 }
 
 /** undefined where no listener is of this kind. */
@@ -177,11 +187,19 @@ type Report = (complaint: Parameters<typeof complain>[1], path?: (string | numbe
 
 /** What does not go together within one listener. */
 function checkPacket(value: Record<string, unknown>, report: Report): void {
-  const { forward, protocol = ['tcp'] } = value
+  const { forward, engine, protocol = ['tcp'] } = value
   const conflict = (key: string, message: string, hint?: string) => report({ code: 'CONFIG_CONFLICT', message, hint }, [key])
   const interfaces = Array.isArray(value.interfaces) ? value.interfaces : []
-  if (interfaces.length === 0) {
+  if (engine !== 'ipvs' && interfaces.length === 0) {
     report({ code: 'CONFIG_MISSING', message: 'a packet listener needs "interfaces"', hint: 'for example interfaces: [eth0]' })
+  }
+  if (engine === 'ipvs' && forward === 'fullnat') conflict('forward', 'IPVS has no fullnat', 'nat, dr or tun')
+  if (engine !== 'ipvs' && value.mark !== undefined) {
+    conflict(
+      'mark',
+      'firewall marks are set after XDP has seen a packet',
+      'list the addresses in "bind", which are one service then, or engine: ipvs',
+    )
   }
   if (forward === 'fullnat' && value.local === undefined) {
     report({ code: 'CONFIG_MISSING', message: 'forward: fullnat needs "local"', hint: 'for example local: { addresses: ["10.0.0.2"] }' })

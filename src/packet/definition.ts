@@ -65,6 +65,8 @@ export const DEFAULT_TIMEOUTS: FlowTimeouts = { young: 60, established: 900, fin
 export interface PacketService {
   readonly name: string
   readonly addresses: readonly PacketAddress[]
+  /** Of IPVS: packets with this firewall mark, whatever their address; 0: by address. */
+  readonly mark: number
   readonly protocols: readonly PacketProtocol[]
   readonly servers: readonly PacketServer[]
   readonly forward: Forward
@@ -99,6 +101,7 @@ export interface PacketService {
 }
 
 export const SERVICE_DEFAULTS = {
+  mark: 0,
   protocols: ['tcp'],
   forward: 'nat',
   encapsulation: 'ipip',

@@ -17,6 +17,7 @@ export {
   SERVICE_DEFAULTS,
 } from './definition.ts'
 export type { FlowInfo, ServerLoad } from './flows.ts'
+export { IpvsPlane } from './ipvs/plane.ts'
 export { detachPins } from './pins.ts'
 export { PacketPlane, type PacketPlaneOptions, type PacketStatus } from './plane.ts'
 export { RealServer, type RealServerOptions } from './realserver.ts'

@@ -1,7 +1,10 @@
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, rmSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, rmSync, statfsSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { EvenerError } from '../core/index.ts'
 import { BpfLink, type BpfMap, type BpfObject, type MapShape, type NativeBpf, openPinned, openPinnedMap, pin } from '../kernel/bpf/index.ts'
+
+/** BPF_FS_MAGIC */
+const BPF_FILE_SYSTEM = 0xcafe4a11
 
 /**
  * The folder of a BPF file system in which maps and links have names, so that packets go on while Evener is restarted.
@@ -18,6 +21,7 @@ export class Pins {
       const result = native.bpfMount('/sys/fs/bpf')
       if (result < 0) throw new EvenerError('BPF_FAILED', 'no BPF file system is mounted on /sys/fs/bpf, and mounting one failed')
     }
+    demandBpf(path)
     try {
       mkdirSync(path, { recursive: true, mode: 0o700 })
     } catch (cause) {
@@ -77,6 +81,15 @@ export class Pins {
   #linkPath(interfaceName: string): string {
     return join(this.path, `link-${interfaceName}`)
   }
+}
+
+/** The folder, or the nearest one above it that is there. */
+function demandBpf(path: string): void {
+  let folder = path
+  while (!existsSync(folder)) folder = dirname(folder)
+  if (statfsSync(folder).type === BPF_FILE_SYSTEM) return
+  const text = `${path} is on no BPF file system: mount one (mount -t bpf bpf /sys/fs/bpf), or let "packet.pins" be none`
+  throw new EvenerError('PACKET_UNSUPPORTED', text)
 }
 
 function isMounted(path: string): boolean {

@@ -27,10 +27,12 @@ export interface PacketListenerPlan {
   readonly bind: readonly SocketAddress[]
   readonly pool: string
   readonly forward: Forward
+  readonly engine: 'xdp' | 'ipvs'
   readonly interfaces: readonly string[]
   readonly protocols: readonly PacketProtocol[]
   /** Of `bind`, with its ports. */
   readonly addresses: readonly PacketAddress[]
+  readonly mark: number | undefined
   /** undefined: the pool's. */
   readonly algorithm: PacketAlgorithm | undefined
   readonly hash: { readonly port: boolean; readonly fallback: boolean; readonly tableSize: number; readonly seed: number }

@@ -1,11 +1,10 @@
 import assert from 'node:assert/strict'
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { createInterface, type Interface } from 'node:readline'
+import { createInterface } from 'node:readline'
 import type { TestContext } from 'node:test'
-import type { FlowInfo, PacketPlaneOptions, PacketServer, PacketService, PacketStatus } from '../../src/packet/index.ts'
 
 let nextNetwork = 0
 
@@ -123,64 +122,5 @@ export class Stream {
     this.#child.stdin?.write('\n')
     const { value } = await this.#answers.next()
     return String(value)
-  }
-}
-
-/** A plane in a balancer's namespace. */
-export class Balancer {
-  readonly #child: ChildProcess
-  readonly #lines: Interface
-  readonly #answers: AsyncIterator<string>
-
-  private constructor(child: ChildProcess) {
-    assert.ok(child.stdout)
-    this.#child = child
-    this.#lines = createInterface({ input: child.stdout })
-    this.#answers = this.#lines[Symbol.asyncIterator]()
-  }
-
-  static async start(network: Network, space: string, options: PacketPlaneOptions, services: readonly PacketService[]): Promise<Balancer> {
-    const file = join(network.folder, `${space}.json`)
-    writeFileSync(file, JSON.stringify({ options, services }))
-    const balancer = new Balancer(network.start(space, process.execPath, join(import.meta.dirname, 'plane-process.ts'), file))
-    await balancer.#next()
-    return balancer
-  }
-
-  status(): Promise<PacketStatus> {
-    return this.#ask({ do: 'status' }) as Promise<PacketStatus>
-  }
-
-  flows(): Promise<FlowInfo[]> {
-    return this.#ask({ do: 'flows' }) as Promise<FlowInfo[]>
-  }
-
-  async update(service: string, server: PacketServer): Promise<void> {
-    await this.#ask({ do: 'update', service, server })
-  }
-
-  async close(options: { keep: boolean } = { keep: false }): Promise<void> {
-    const exited = new Promise((resolve) => this.#child.once('exit', resolve))
-    await this.#ask({ do: 'close', ...options })
-    this.#child.stdin?.end()
-    await exited
-  }
-
-  /** As a crash would. */
-  async kill(): Promise<void> {
-    const exited = new Promise((resolve) => this.#child.once('exit', resolve))
-    this.#child.kill('SIGKILL')
-    await exited
-  }
-
-  async #ask(order: unknown): Promise<unknown> {
-    this.#child.stdin?.write(`${JSON.stringify(order)}\n`)
-    return this.#next()
-  }
-
-  async #next(): Promise<unknown> {
-    const { value, done } = await this.#answers.next()
-    assert.ok(done !== true, 'the plane ended')
-    return JSON.parse(value)
   }
 }

@@ -16,11 +16,11 @@ export class Product {
   readonly #exit: Promise<number | null>
   #waiting: { text: string; resolve(): void }[] = []
 
-  private constructor(network: Network, space: string, file: string) {
+  private constructor(network: Network, space: string, file: string, prefix: readonly string[]) {
     this.#network = network
     this.#space = space
     this.#file = file
-    this.#child = network.start(space, process.execPath, EVENER, 'run', '-c', file)
+    this.#child = network.start(space, ...prefix, process.execPath, EVENER, 'run', '-c', file)
     this.#exit = new Promise((resolve) => this.#child.once('exit', resolve))
   }
 
@@ -34,11 +34,11 @@ export class Product {
     return product
   }
 
-  /** As start(), without waiting. */
-  static spawn(network: Network, space: string, configuration: object): Product {
+  /** As start(), without waiting; `prefix` is a command that runs it. */
+  static spawn(network: Network, space: string, configuration: object, ...prefix: string[]): Product {
     const file = join(network.folder, `${space}.yaml`)
     writeFileSync(file, JSON.stringify(configuration))
-    const product = new Product(network, space, file)
+    const product = new Product(network, space, file, prefix)
     product.#read()
     return product
   }
