@@ -27,6 +27,7 @@ export const TEST_PACKAGES: readonly TestPackage[] = [
   { name: 'llvm-14', provides: 'llvm-strip-14', why: 'the programs of bpf/ are compiled again and compared' },
   { name: 'knot', provides: 'knotd', why: 'peer: DNS server for discovery' },
   { name: 'strace', provides: 'strace', why: 'an idle worker makes no system call' },
+  { name: 'bsdutils', provides: 'script', why: 'a terminal for `evener top`' },
   { name: 'procps', provides: 'ps', why: 'processes under test' },
   { name: 'util-linux', provides: 'taskset', why: 'benchmarks pinned to cores, and a network namespace for a test' },
   { name: 'exim4-daemon-light', provides: 'exim4', why: 'a server for smtp checks' },

@@ -15,6 +15,7 @@ import { schemaCommand } from './schema.ts'
 import { serverCommand } from './server.ts'
 import { sessionsCommand } from './sessions.ts'
 import { statusCommand } from './status.ts'
+import { topCommand } from './top/index.ts'
 import { readVersion } from './version.ts'
 
 /** Exit codes: 0 done; 1 the command failed or the configuration has errors; 2 the command line is wrong. */
@@ -43,6 +44,7 @@ function buildProgram(): Command {
     proxyCommand(),
     demoCommand(),
     statusCommand(),
+    topCommand(),
     serverCommand(),
     sessionsCommand(),
     reloadCommand(),

@@ -1,7 +1,7 @@
 import { Command } from 'commander'
 import { type AdminFlags, adminOptions, clientOf } from './admin-options.ts'
 import { describeHealth, describePoolState, type PoolAnswer, type StatusAnswer } from './answers.ts'
-import { formatTable } from './table.ts'
+import { formatTable, plain } from './table.ts'
 
 export function statusCommand(): Command {
   return adminOptions(new Command('status').description('show listeners, pools and servers of the running Evener'))
@@ -45,7 +45,7 @@ function poolLine(pool: PoolAnswer): string {
 }
 
 function sourceLine({ source, servers, failure }: PoolAnswer['discovery'][number]): string {
-  return `  ${source}: ${servers} servers${failure === null ? '' : `, of the last answer: ${failure}`}`
+  return `  ${source}: ${servers} servers${failure === null ? '' : `, of the last answer: ${plain(failure)}`}`
 }
 
 function formatPool(pool: PoolAnswer): string {
