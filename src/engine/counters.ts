@@ -8,4 +8,6 @@ export class EngineCounters {
   completionOverflows = 0
   /** Completions for a slot that belonged to another connection by then (uring only); none is expected. */
   staleCompletions = 0
+  /** Datagrams that the kernel had no room to send, or that were too long to receive. */
+  datagramsDropped = 0
 }

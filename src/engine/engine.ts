@@ -2,6 +2,7 @@ import type { SocketAddress } from '../core/index.ts'
 import type { Blocks } from './blocks.ts'
 import type { Connection, ConnectionHandler } from './connection.ts'
 import type { EngineCounters } from './counters.ts'
+import type { DatagramHandler, DatagramSocket } from './datagram.ts'
 import type { TimerWheel } from './timers.ts'
 import type { TlsClient, TlsClientOptions, TlsServer, TlsServerOptions } from './tls/index.ts'
 
@@ -39,6 +40,12 @@ export interface ConnectOptions {
   readonly tls?: TlsClient | undefined
 }
 
+export interface BindOptions {
+  readonly address: SocketAddress
+  /** Share the port with the sockets of other workers (SO_REUSEPORT). */
+  readonly reusePort?: boolean
+}
+
 /**
  * One event loop with its connections, memory and timers; there is one in each worker. Everything happens on the thread that
  * made it. All bytes live in `memory`, a single arena that is divided into reference-counted blocks (see blocks.ts).
@@ -61,6 +68,10 @@ export interface Engine {
   tlsServer(options: TlsServerOptions): TlsServer
   /** How one server is to be connected to. Throws EvenerError TLS_*. */
   tlsClient(options: TlsClientOptions): TlsClient
+  /** A socket for datagrams. Resolves once bound; rejects with EvenerError LISTEN_*. */
+  bindDatagrams(options: BindOptions, handler: DatagramHandler): Promise<DatagramSocket>
+  /** A socket for datagrams to one peer, and from nobody else. undefined when there is no descriptor or slot left for it. */
+  connectDatagrams(address: SocketAddress, handler: DatagramHandler): DatagramSocket | undefined
   /** Runs the callback soon, outside the data path, where promises and Node's APIs may be used. */
   defer(callback: () => void): void
   /** Starts the loop. Connections and listeners may be made before. */

@@ -9,6 +9,9 @@ export { type Native, type NativeMapping, type NativeRing, native, RING_SHARED }
 export { isAtLeast, ringObstacle } from './probe.ts'
 export {
   connectSocket,
+  type DatagramSocketOptions,
+  datagramSocket,
+  emptyDatagramSocket,
   type ListenSocketOptions,
   listenSocket,
   localAddress,

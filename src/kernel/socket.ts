@@ -6,14 +6,19 @@ const AF_UNIX = 1
 const AF_INET = 2
 const AF_INET6 = 10
 const SOCK_STREAM = 1
+const SOCK_DGRAM = 2
 const SOL_SOCKET = 1
 const SO_REUSEADDR = 2
+const SO_RCVBUF = 8
+const RECEIVE_BUFFER_BYTES = 4 * 1024 * 1024
 const SO_REUSEPORT = 15
 const IPPROTO_TCP = 6
 const TCP_NODELAY = 1
 const IPPROTO_IPV6 = 41
 const IPV6_V6ONLY = 26
+const IPV6_RECVPKTINFO = 49
 const IPPROTO_IP = 0
+const IP_PKTINFO = 8
 const IP_BIND_ADDRESS_NO_PORT = 24
 const SHUT_WR = 1
 const EINVAL = 22
@@ -90,6 +95,35 @@ function streamSocket(address: SocketAddress): number {
   const fd = native().socket(domain, SOCK_STREAM, 0)
   if (fd >= 0 && address.family !== 'unix') native().setOption(fd, IPPROTO_TCP, TCP_NODELAY, 1)
   return fd
+}
+
+export interface DatagramSocketOptions {
+  readonly address: SocketAddress
+  readonly reusePort: boolean
+  /** Each datagram tells which own address it was sent to. */
+  readonly packetInfo: boolean
+}
+
+/** A socket for datagrams, bound to an address. Returns its descriptor or -errno. */
+export function datagramSocket({ address, reusePort, packetInfo }: DatagramSocketOptions): number {
+  const fd = emptyDatagramSocket(address)
+  if (fd < 0) return fd
+  const addon = native()
+  if (address.family === 6) addon.setOption(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1)
+  // The kernel cuts it to net.core.rmem_max: a burst waits here while the loop is elsewhere.
+  addon.setOption(fd, SOL_SOCKET, SO_RCVBUF, RECEIVE_BUFFER_BYTES)
+  if (packetInfo && address.family === 6) addon.setOption(fd, IPPROTO_IPV6, IPV6_RECVPKTINFO, 1)
+  else if (packetInfo) addon.setOption(fd, IPPROTO_IP, IP_PKTINFO, 1)
+  const shared = reusePort ? addon.setOption(fd, SOL_SOCKET, SO_REUSEPORT, 1) : 0
+  const length = shared < 0 ? shared : packAddress(scratch, address)
+  const result = length < 0 ? length : addon.bind(fd, scratch, length)
+  if (result < 0) addon.close(fd)
+  return result < 0 ? result : fd
+}
+
+/** A socket for datagrams of that family of addresses. Returns its descriptor or -errno. */
+export function emptyDatagramSocket({ family }: SocketAddress): number {
+  return family === 'unix' ? -EINVAL : native().socket(family === 6 ? AF_INET6 : AF_INET, SOCK_DGRAM, 0)
 }
 
 /** The address that a socket is bound to, or undefined when the descriptor has none (any more). */

@@ -4,6 +4,7 @@ import { backpressure } from './engine-backpressure.ts'
 import { churn } from './engine-churn.ts'
 import { closing } from './engine-close.ts'
 import { connecting } from './engine-connect.ts'
+import { datagrams, ownAddresses } from './engine-datagrams.ts'
 import { handlers } from './engine-handlers.ts'
 import { listening } from './engine-listen.ts'
 import { listeners } from './engine-listeners.ts'
@@ -17,7 +18,21 @@ const TIMEOUT_MS = 240_000
 
 /** What every engine must do: the sentences of src/engine/engine.ts and connection.ts, one topic each, against peers of node:net. */
 export function engineSuite(backend: Backend): void {
-  const topics = { listening, listeners, connecting, streaming, backpressure, closing, handlers, memory, churn, timers, shutdown }
+  const topics = {
+    listening,
+    listeners,
+    connecting,
+    streaming,
+    backpressure,
+    closing,
+    handlers,
+    memory,
+    churn,
+    timers,
+    datagrams,
+    ownAddresses,
+    shutdown,
+  }
   for (const [name, topic] of Object.entries(topics)) {
     describe(`${backend.kind} engine: ${name}`, { timeout: TIMEOUT_MS }, () => topic(backend))
   }

@@ -4,13 +4,15 @@ import type { EngineHooks } from '../backend.ts'
 import { Blocks } from '../blocks.ts'
 import type { CloseReason, Connection, ConnectionHandler } from '../connection.ts'
 import type { EngineCounters } from '../counters.ts'
-import type { ConnectOptions, Engine, Listener, ListenOptions } from '../engine.ts'
+import type { DatagramHandler, DatagramSocket } from '../datagram.ts'
+import type { BindOptions, ConnectOptions, Engine, Listener, ListenOptions } from '../engine.ts'
 import { closeReason } from '../failures.ts'
 import type { EngineOptions } from '../options.ts'
 import type { TimerWheel } from '../timers.ts'
 import { TicketKeys, type TlsClient, type TlsClientOptions, type TlsServer, type TlsServerOptions } from '../tls/index.ts'
 import { peerAddress, socketPath } from './address.ts'
 import { PortableConnection } from './connection.ts'
+import { PortableDatagramSocket } from './datagram.ts'
 import { listenTo, listenToConnect, listenToData, listenToHandshake, listenToPlaintext, readInto } from './events.ts'
 import { type Accepted, drop, PortableListener } from './listener.ts'
 import { Loop } from './loop.ts'
@@ -42,6 +44,7 @@ export class PortableEngine implements Engine {
   readonly #ticketKeys: TicketKeys
   /** Sockets whose handshake is under way. */
   readonly #shaking = new Set<Socket>()
+  readonly #datagrams = new Set<PortableDatagramSocket>()
   #dialing: (() => void)[] | null = []
   #isClosing = false
   #closed: Promise<void> | null = null
@@ -60,6 +63,11 @@ export class PortableEngine implements Engine {
 
   get isRunning(): boolean {
     return this.#dialing === null && !this.#isClosing
+  }
+
+  /** The memory is gone. */
+  get isOver(): boolean {
+    return this.loop.isStopped
   }
 
   get counters(): EngineCounters {
@@ -103,6 +111,32 @@ export class PortableEngine implements Engine {
 
   tlsClient(options: TlsClientOptions): TlsClient {
     return new PortableTlsClient(options)
+  }
+
+  async bindDatagrams({ address, reusePort = false }: BindOptions, handler: DatagramHandler): Promise<DatagramSocket> {
+    const socket = new PortableDatagramSocket(this, address, handler, false, reusePort)
+    this.#datagrams.add(socket)
+    try {
+      await socket.bind()
+    } catch (error) {
+      this.#datagrams.delete(socket)
+      throw error
+    }
+    if (!this.#isClosing) return socket
+    socket.close()
+    throw new EvenerError('LISTEN_FAILED', `cannot listen on ${formatAddress(address)}: the engine is closed`)
+  }
+
+  connectDatagrams(address: SocketAddress, handler: DatagramHandler): DatagramSocket | undefined {
+    if (this.#isClosing || address.family === 'unix') return undefined
+    const socket = new PortableDatagramSocket(this, address, handler, true)
+    this.#datagrams.add(socket)
+    socket.connect()
+    return socket
+  }
+
+  forgetDatagrams(socket: PortableDatagramSocket): void {
+    this.#datagrams.delete(socket)
   }
 
   defer(callback: () => void): void {
@@ -215,6 +249,7 @@ export class PortableEngine implements Engine {
     const listeners = [...this.#listeners].map((listener) => listener.closeNow())
     for (const connection of this.#connections) connection.reset()
     for (const socket of this.#shaking) socket.destroy()
+    for (const socket of this.#datagrams) socket.close()
     if (this.#connections.size > 0) await new Promise<void>((resolve) => (this.#allGone = resolve))
     await Promise.all(listeners)
     this.loop.stop()

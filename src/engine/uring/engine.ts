@@ -1,16 +1,28 @@
 import type { SocketAddress } from '../../core/index.ts'
 import { EvenerError, formatAddress } from '../../core/index.ts'
-import { connectSocket, errnoName, listenSocket, localAddress, packAddress, SOCKET_ADDRESS_BYTES } from '../../kernel/index.ts'
+import {
+  connectSocket,
+  datagramSocket,
+  emptyDatagramSocket,
+  errnoName,
+  listenSocket,
+  localAddress,
+  native,
+  packAddress,
+  SOCKET_ADDRESS_BYTES,
+} from '../../kernel/index.ts'
 import type { EngineHooks } from '../backend.ts'
 import type { Blocks } from '../blocks.ts'
 import type { Connection, ConnectionHandler } from '../connection.ts'
 import type { EngineCounters } from '../counters.ts'
-import type { ConnectOptions, Engine, Listener, ListenOptions } from '../engine.ts'
+import type { DatagramHandler, DatagramSocket } from '../datagram.ts'
+import type { BindOptions, ConnectOptions, Engine, Listener, ListenOptions } from '../engine.ts'
 import { closeReason, listenError } from '../failures.ts'
 import type { EngineOptions } from '../options.ts'
 import { Timer, type TimerWheel } from '../timers.ts'
 import type { TlsClient, TlsClientOptions, TlsServer, TlsServerOptions } from '../tls/index.ts'
 import { RingConnection } from './connection.ts'
+import { RingDatagramSocket } from './datagram.ts'
 import { type Accepted, RingListener } from './listener.ts'
 import { Loop, MAX_LISTENERS, RING_SIZES } from './loop.ts'
 import { RingTlsClient, RingTlsServer, TlsConnection } from './tls/index.ts'
@@ -86,6 +98,33 @@ export class RingEngine implements Engine {
     return new RingTlsClient(this.#loop.tls, options)
   }
 
+  async bindDatagrams({ address, reusePort = false }: BindOptions, handler: DatagramHandler): Promise<DatagramSocket> {
+    if (this.#closed !== null) throw new EvenerError('LISTEN_FAILED', `cannot listen on ${formatAddress(address)}: the engine is closed`)
+    const isWildcard = address.family !== 'unix' && (address.host === '0.0.0.0' || address.host === '::')
+    const fd = datagramSocket({ address, reusePort, packetInfo: isWildcard })
+    if (fd < 0) throw listenError(address, errnoName(fd))
+    const socket = this.#datagramSocket(fd, handler, false, isWildcard)
+    if (socket !== undefined) return socket
+    native().close(fd)
+    throw new EvenerError('LISTEN_FAILED', `cannot listen on ${formatAddress(address)}: there are too many sockets`)
+  }
+
+  connectDatagrams(address: SocketAddress, handler: DatagramHandler): DatagramSocket | undefined {
+    const fd = this.#closed === null ? emptyDatagramSocket(address) : -1
+    if (fd < 0) return undefined
+    const { ring } = this.#loop
+    const socket = this.#datagramSocket(fd, handler, true, false)
+    if (socket === undefined) {
+      native().close(fd)
+      return undefined
+    }
+    const aside = ring.nextAside()
+    const length = packAddress(ring.aside.subarray(aside, aside + SOCKET_ADDRESS_BYTES), address)
+    ring.connectDatagrams(fd, aside, length, socket.slot, socket.generation)
+    socket.begin()
+    return socket
+  }
+
   defer(callback: () => void): void {
     setImmediate(() => {
       if (this.#loop.isFinished) return
@@ -95,6 +134,16 @@ export class RingEngine implements Engine {
         this.#loop.report(error)
       }
     })
+  }
+
+  #datagramSocket(fd: number, handler: DatagramHandler, isConnected: boolean, isWildcard: boolean): RingDatagramSocket | undefined {
+    const { datagrams } = this.#loop
+    const slot = datagrams.nextSlot()
+    if (slot === -1) return undefined
+    const socket = new RingDatagramSocket(datagrams, fd, slot, this.#loop.nextGeneration(), handler, isConnected, isWildcard)
+    datagrams.occupy(socket, fd)
+    if (!isConnected) socket.begin()
+    return socket
   }
 
   start(): void {

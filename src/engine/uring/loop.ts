@@ -7,6 +7,7 @@ import type { EngineOptions } from '../options.ts'
 import { Wheel } from '../timers.ts'
 import { TicketKeys } from '../tls/index.ts'
 import type { RingConnection } from './connection.ts'
+import { Datagrams, MAX_DATAGRAM_SOCKETS } from './datagrams.ts'
 import type { RingListener } from './listener.ts'
 import { CQE_BUFFER, CQE_BUFFER_SHIFT, CQE_MORE, KIND, SLOT_LIMIT } from './operations.ts'
 import { ReceiveBuffers } from './receive-buffers.ts'
@@ -66,7 +67,9 @@ export class Loop implements CompletionSink {
   readonly #dirty: (Turned | null)[] = []
   #dirtyCount = 0
   #tls: TlsThread | null = null
-  #starved: RingConnection[] = []
+  /** Those that receive again when there are buffers. */
+  #starved: { relieve(): void }[] = []
+  readonly datagrams: Datagrams
   #openCount = 0
   #generation = 0
   #isLibuvPolled = false
@@ -86,9 +89,10 @@ export class Loop implements CompletionSink {
     this.blocks = new Blocks(this.memory, options.blockBytes)
     this.bump = new BumpBlock(this.blocks)
     const descriptors = Math.min(options.maxConnections, SLOT_LIMIT) + MAX_LISTENERS
-    this.ring = new Ring({ ...sizes, descriptors }, arena.high, this.counters)
+    this.ring = new Ring({ ...sizes, descriptors: descriptors + MAX_DATAGRAM_SOCKETS }, arena.high, this.counters)
     this.buffers = new ReceiveBuffers(this.ring.registerBuffers(BUFFER_GROUP, options.receiveBlocks), this.blocks, arena.low, arena.high)
     this.timers = new Wheel(this, (error) => this.report(error))
+    this.datagrams = new Datagrams(this, descriptors)
   }
 
   /** The clock stands still during a turn. Elsewhere it must not: a timer armed late would fire early. */
@@ -120,6 +124,7 @@ export class Loop implements CompletionSink {
     this.#onIdle = onIdle
     for (const listener of this.#listeners) listener?.abandon()
     for (const connection of this.#connections) connection?.reset()
+    this.datagrams.close()
     this.start()
   }
 
@@ -186,7 +191,7 @@ export class Loop implements CompletionSink {
   }
 
   /** relieve() will be called when there are buffers to receive into. */
-  starve(connection: RingConnection): void {
+  starve(connection: { relieve(): void }): void {
     this.counters.receiveStarvations++
     this.buffers.exhausted()
     this.#starved.push(connection)
@@ -208,7 +213,8 @@ export class Loop implements CompletionSink {
       else connection.onConnected(result)
     } else if (kind === KIND.ACCEPT) {
       this.#listeners[slot]?.onAccepted(generation, result, (flags & CQE_MORE) !== 0)
-    } else {
+    } else if (kind >= KIND.DATAGRAM) this.datagrams.complete(kind, slot, generation, result, flags)
+    else {
       this.#isLibuvPolled = false
       this.#isLibuvReady = true
     }
@@ -259,10 +265,12 @@ export class Loop implements CompletionSink {
       if (this.#isLibuvReady) {
         this.#isLibuvReady = false
         if (ring.pending > 0) ring.enter(0, 0)
+        if (ring.pending === 0) this.datagrams.giveBack()
         return
       }
       ring.enter(1, Math.ceil(timers.nextDelayMs(ring.monotonicMs)))
       this.#isLibuvReady = ring.isLibuvDue
+      if (ring.pending === 0) this.datagrams.giveBack()
       ring.drain(this)
       timers.advance(ring.monotonicMs)
     }
@@ -287,7 +295,7 @@ export class Loop implements CompletionSink {
   }
 
   #isIdle(): boolean {
-    return this.#openCount === 0 && this.#listeners.every((listener) => listener === null)
+    return this.#openCount === 0 && this.datagrams.isIdle && this.#listeners.every((listener) => listener === null)
   }
 
   #finish(onIdle: () => void): void {

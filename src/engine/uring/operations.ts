@@ -4,6 +4,7 @@ export const OP = {
   NOP: 0,
   POLL_ADD: 6,
   SENDMSG: 9,
+  RECVMSG: 10,
   ACCEPT: 13,
   ASYNC_CANCEL: 14,
   CONNECT: 16,
@@ -34,6 +35,8 @@ export const POLL_FIRST = 1
 export const SQ_CQ_OVERFLOW = 2
 
 export const MSG_NOSIGNAL = 0x4000
+export const MSG_DONTWAIT = 0x40
+export const MSG_TRUNC = 0x20
 export const POLLIN = 1
 export const SOCK_CLOEXEC = 0x80000
 
@@ -52,6 +55,10 @@ export const KIND = {
   CONNECT: 3,
   ACCEPT: 4,
   LIBUV: 5,
+  /** A datagram was received. */
+  DATAGRAM: 6,
+  /** A datagram could not be sent; success is not told. */
+  DATAGRAM_SEND: 7,
 } as const
 
 export const KIND_MASK = 0xff

@@ -4,6 +4,7 @@ import {
   ACCEPT_MULTISHOT,
   ERRNO,
   KIND,
+  MSG_DONTWAIT,
   MSG_NOSIGNAL,
   OP,
   POLL_FIRST,
@@ -233,6 +234,71 @@ export class Ring {
       generation,
       0,
     )
+  }
+
+  /** Multishot; each completion is one datagram, behind a struct io_uring_recvmsg_out, its address and its control data. */
+  receiveMessages(fd: number, group: number, nameBytes: number, controlBytes: number, slot: number, generation: number): void {
+    const aside = this.nextAside()
+    const words = this.#aside32
+    const at = aside >> 2
+    for (let i = 0; i < MSGHDR_BYTES / 4; i++) words[at + i] = 0
+    words[at + 2] = nameBytes
+    words[at + 10] = controlBytes
+    const flags = OP.RECVMSG | (SQE_BUFFER_SELECT << 8) | (RECV_MULTISHOT << 16)
+    const low = (this.#asideLow + aside) | 0
+    this.#push(flags, fd, 0, 0, low, this.#asideHigh, 1, 0, (slot << SLOT_SHIFT) | KIND.DATAGRAM, generation, group)
+  }
+
+  /** The same for a connected socket: nothing but the datagram. */
+  receiveDatagrams(fd: number, group: number, slot: number, generation: number): void {
+    const flags = OP.RECV | (SQE_BUFFER_SELECT << 8) | (RECV_MULTISHOT << 16)
+    this.#push(flags, fd, 0, 0, 0, 0, 0, 0, (slot << SLOT_SHIFT) | KIND.DATAGRAM, generation, group)
+  }
+
+  /** Sends one datagram without waiting, to the struct sockaddr at `address` in the aside memory, -1 for the peer. A completion tells failure only. */
+  sendDatagram(fd: number, address: number, addressBytes: number, low: number, length: number, slot: number, generation: number): void {
+    const flags = OP.SEND | (SQE_SKIP_SUCCESS << 8)
+    const tag = (slot << SLOT_SHIFT) | KIND.DATAGRAM_SEND
+    const addressLow = address === -1 ? 0 : (this.#asideLow + address) | 0
+    const addressHigh = address === -1 ? 0 : this.#asideHigh
+    this.#push(flags, fd, addressLow, addressHigh, low, this.#high, length, MSG_NOSIGNAL | MSG_DONTWAIT, tag, generation, 0)
+    // addr_len, in the place of the file index.
+    this.#sqes[(((this.#tail - 1) & (this.#sqEntries - 1)) << SQE_WORDS_SHIFT) + 11] = addressBytes
+  }
+
+  /** The same as a message: address and control data lie in the aside memory of the SQE, the iovec was set. After nextAside(). */
+  sendDatagramMessage(
+    fd: number,
+    aside: number,
+    address: number,
+    addressBytes: number,
+    control: number,
+    controlBytes: number,
+    slot: number,
+    generation: number,
+  ): void {
+    const at = aside >> 2
+    const words = this.#aside32
+    for (let i = 0; i < MSGHDR_BYTES / 4; i++) words[at + i] = 0
+    words[at] = (this.#asideLow + aside + address) | 0
+    words[at + 1] = this.#asideHigh
+    words[at + 2] = addressBytes
+    words[at + 4] = (this.#asideLow + aside + MSGHDR_BYTES) | 0
+    words[at + 5] = this.#asideHigh
+    words[at + 6] = 1
+    words[at + 8] = (this.#asideLow + aside + control) | 0
+    words[at + 9] = this.#asideHigh
+    words[at + 10] = controlBytes
+    const flags = OP.SENDMSG | (SQE_SKIP_SUCCESS << 8)
+    const tag = (slot << SLOT_SHIFT) | KIND.DATAGRAM_SEND
+    this.#push(flags, fd, 0, 0, (this.#asideLow + aside) | 0, this.#asideHigh, 1, MSG_NOSIGNAL | MSG_DONTWAIT, tag, generation, 0)
+  }
+
+  /** Connects a socket for datagrams, which is done when the SQE was submitted. A completion tells failure only. */
+  connectDatagrams(fd: number, aside: number, length: number, slot: number, generation: number): void {
+    const low = (this.#asideLow + aside) | 0
+    const tag = (slot << SLOT_SHIFT) | KIND.DATAGRAM_SEND
+    this.#push(OP.CONNECT | (SQE_SKIP_SUCCESS << 8), fd, length, 0, low, this.#asideHigh, 0, 0, tag, generation, 0)
   }
 
   /** Connects to the struct sockaddr of `length` bytes that was written to the aside memory, after nextAside(). */

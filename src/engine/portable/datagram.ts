@@ -1,0 +1,156 @@
+import { createSocket, type RemoteInfo, type Socket } from 'node:dgram'
+import { formatIp, parseIp, type SocketAddress } from '../../core/index.ts'
+import { type DatagramHandler, type DatagramSocket, Endpoint } from '../datagram.ts'
+import { closeReason, listenError } from '../failures.ts'
+import type { PortableEngine } from './engine.ts'
+
+/** Datagrams that may wait until a socket is connected, which Node does in its next turn. */
+const MAX_EARLY = 64
+
+/** One socket of node:dgram. Which own address a datagram was sent to is not known here: answers come from the one that routing chooses. */
+export class PortableDatagramSocket implements DatagramSocket {
+  handler: DatagramHandler
+  readonly source = new Endpoint()
+  readonly #engine: PortableEngine
+  readonly #socket: Socket
+  readonly #isConnected: boolean
+  #local: SocketAddress
+  #isReady = false
+  #isClosed = false
+  /** Pairs of offsets, held, that were sent before the socket was connected. */
+  #early: number[] = []
+
+  constructor(engine: PortableEngine, address: SocketAddress, handler: DatagramHandler, isConnected: boolean, reusePort = false) {
+    this.#engine = engine
+    this.handler = handler
+    this.#isConnected = isConnected
+    this.#local = address
+    const isIPv6 = address.family === 6
+    // reusePort is newer than the types of Node that this is built with.
+    const options = { type: isIPv6 ? 'udp6' : 'udp4', ipv6Only: isIPv6, reusePort } as const
+    this.#socket = createSocket(options)
+    this.#socket.on('message', (bytes, from) => this.#arrived(bytes, from))
+  }
+
+  get local(): SocketAddress {
+    return this.#local
+  }
+
+  bind(): Promise<void> {
+    const asked = this.#local
+    return new Promise((resolve, reject) => {
+      if (asked.family === 'unix') {
+        reject(listenError(asked, 'EINVAL'))
+        return
+      }
+      this.#socket.once('error', (error: NodeJS.ErrnoException) => reject(listenError(asked, error.code ?? error.message, error)))
+      this.#socket.bind({ address: asked.host, port: asked.port, exclusive: true }, () => {
+        this.#socket.removeAllListeners('error')
+        this.#socket.on('error', (error) => this.#failed(error))
+        this.#local = { ...asked, port: this.#socket.address().port }
+        this.#isReady = true
+        resolve()
+      })
+    })
+  }
+
+  connect(): void {
+    const to = this.#local
+    this.#socket.on('error', (error) => this.#failed(error))
+    if (to.family === 'unix') return
+    this.#socket.connect(to.port, to.host, () => {
+      this.#isReady = true
+      const early = this.#early
+      this.#early = []
+      for (let i = 0; i < early.length; i += 2) {
+        this.send(early[i], early[i + 1])
+        this.#engine.blocks.release(early[i])
+      }
+    })
+  }
+
+  send(start: number, end: number): void {
+    if (this.#isClosed) return
+    const { blocks, arena } = this.#engine
+    blocks.hold(start)
+    if (this.#isReady) this.#socket.send(arena.subarray(start, end), (error) => this.#sent(start, error))
+    else if (this.#early.length < 2 * MAX_EARLY) this.#early.push(start, end)
+    else this.#sent(start, new Error('not connected'))
+  }
+
+  sendTo(start: number, end: number, to: Endpoint): void {
+    if (this.#isClosed) return
+    const { blocks, arena } = this.#engine
+    const host = formatIp(to.address)
+    blocks.hold(start)
+    this.#socket.send(arena.subarray(start, end), to.port, to.scope === 0 ? host : `${host}%${to.scope}`, (error) =>
+      this.#sent(start, error),
+    )
+  }
+
+  close(): void {
+    if (this.#isClosed) return
+    this.#isClosed = true
+    for (let i = 0; i < this.#early.length; i += 2) this.#engine.blocks.release(this.#early[i])
+    this.#early = []
+    this.#engine.forgetDatagrams(this)
+    // After what was given to the socket in this turn.
+    setImmediate(() => this.#socket.close())
+  }
+
+  #arrived(bytes: Buffer, from: RemoteInfo): void {
+    if (this.#isClosed) return
+    const { loop, blocks, memory } = this.#engine
+    loop.enter()
+    const at = bytes.length > blocks.blockBytes ? -1 : loop.roomToReceive(bytes.length)
+    if (at === -1) loop.counters.datagramsDropped++
+    else {
+      memory.set(bytes, at)
+      loop.bump.advance(bytes.length)
+      if (!this.#isConnected) this.#readSource(from)
+      this.#tell(at, at + bytes.length)
+    }
+    loop.leave()
+  }
+
+  #readSource(from: RemoteInfo): void {
+    const zone = from.address.indexOf('%')
+    parseIp(from.address, this.source.address)
+    this.source.port = from.port
+    this.source.scope = zone === -1 ? 0 : Number(from.address.slice(zone + 1)) || 0
+  }
+
+  #tell(start: number, end: number): void {
+    const { blocks, loop } = this.#engine
+    blocks.hold(start)
+    try {
+      this.handler.received(this, start, end)
+    } catch (error) {
+      loop.report(error)
+    }
+    blocks.release(start)
+  }
+
+  #sent(start: number, error: Error | null): void {
+    if (this.#engine.isOver) return
+    this.#engine.blocks.release(start)
+    if (error !== null) this.#failed(error)
+  }
+
+  #failed(error: NodeJS.ErrnoException): void {
+    if (this.#isClosed) return
+    const reason = closeReason(error.code ?? '')
+    const { loop } = this.#engine
+    if (reason !== 'refused' && reason !== 'unreachable') {
+      loop.counters.datagramsDropped++
+      return
+    }
+    loop.enter()
+    try {
+      this.handler.failed(this, reason)
+    } catch (thrown) {
+      loop.report(thrown)
+    }
+    loop.leave()
+  }
+}
