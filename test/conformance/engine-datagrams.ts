@@ -269,9 +269,9 @@ const WILDCARD: SocketAddress = { family: 4, host: '0.0.0.0', port: 0 }
 
 /** What only the kernel's own interface can tell. */
 export function ownAddresses(backend: Backend): void {
-  it('a socket on all addresses answers from the one that it was asked at', {
-    skip: backend.kind === 'portable' && 'node:dgram does not tell',
-  }, async (t) => {
+  // node:dgram does not tell which own address a datagram was sent to.
+  if (backend.kind === 'portable') return
+  it('a socket on all addresses answers from the one that it was asked at', async (t) => {
     const test = await engineFor(t, backend)
     const socket = await test.engine.bindDatagrams({ address: WILDCARD }, echo())
     const { port } = socket.local as { port: number }
