@@ -1,14 +1,23 @@
 import { addressBytes, formatAddress, type SocketAddress } from '../core/index.ts'
-import { type ConfigCode, isSlowRegex, nearest, type Path } from '../schema/index.ts'
+import { type ConfigCode, isSlowRegex, type Path } from '../schema/index.ts'
 import type { Finding } from './diagnostic.ts'
 import { checkPackets } from './packet-check.ts'
 import type { Plan } from './plan.ts'
+import { checkPoolReferences, checkSorryPools, type PoolReference, unknownPool } from './pool-check.ts'
 import { findUnreachable } from './reachability.ts'
 
 /** What concerns several options of a configuration: binds that clash, names that repeat, routes that nothing can reach. */
 export function crossCheck(plan: Plan): Finding[] {
   const routes = httpListeners(plan).flatMap(({ name, routes: list }) => findUnreachable(name, list))
-  return [...checkHooks(plan), ...checkBinds(plan), ...checkServerNames(plan), ...routes, ...checkRegexes(plan), ...checkPackets(plan)]
+  return [
+    ...checkHooks(plan),
+    ...checkBinds(plan),
+    ...checkServerNames(plan),
+    ...routes,
+    ...checkRegexes(plan),
+    ...checkPackets(plan),
+    ...checkSorryPools(plan),
+  ]
 }
 
 /**
@@ -16,48 +25,32 @@ export function crossCheck(plan: Plan): Finding[] {
  * what was written, so that it is told along with whatever else is wrong.
  */
 export function checkReferences(values: unknown): Finding[] {
-  const pools = member(values, 'pools')
-  const names = Object.keys(pools ?? {})
-  const used = new Set<string>()
-  const findings: Finding[] = []
+  const references: PoolReference[] = []
+  const name = (path: Path, pool: unknown): void => {
+    if (typeof pool === 'string') references.push([[...path, 'pool'], pool])
+  }
+  const idle: Finding[] = []
   for (const [path, route] of routesIn(values)) {
-    const pool = (route as { pool?: unknown }).pool
-    if (typeof pool === 'string') used.add(pool)
-    if (typeof pool === 'string' && !names.includes(pool)) findings.push(unknownPool([...path, 'pool'], pool, names))
-    if (pool === undefined) findings.push(...checkIdleOptions(path, route))
+    const { pool, split, mirror } = route as { pool?: unknown; split?: unknown; mirror?: unknown }
+    name(path, pool)
+    name([...path, 'mirror'], textMember(mirror, 'pool'))
+    const branches = member(split, 'pools')
+    for (const [index, branch] of Object.entries(branches ?? []))
+      name([...path, 'split', 'pools', Number(index)], textMember(branch, 'pool'))
+    if (pool === undefined && split === undefined) idle.push(...checkIdleOptions(path, route))
   }
-  for (const [listener, entry] of Object.entries(member(values, 'listeners') ?? {})) {
-    const pool = (member(entry, 'packet') as { pool?: unknown } | undefined)?.pool
-    if (typeof pool !== 'string') continue
-    used.add(pool)
-    if (!names.includes(pool)) findings.push(unknownPool(['listeners', listener, 'packet', 'pool'], pool, names))
-  }
-  for (const name of names)
-    if (!used.has(name)) findings.push(warn(['pools', name], 'CONFIG_UNUSED', `no route uses pool "${name}"`, 'key'))
-  return findings
-}
-
-function unknownPool(path: Path, pool: string, names: readonly string[]): Finding {
-  const like = nearest(pool, names)
-  const others =
-    names.length === 0
-      ? 'there are no pools'
-      : names.length > 8
-        ? undefined
-        : `there ${names.length === 1 ? 'is' : 'are'} ${names.join(', ')}`
-  return fail(
-    path,
-    'CONFIG_UNKNOWN_REFERENCE',
-    `there is no pool ${JSON.stringify(pool)}`,
-    like === undefined ? others : `did you mean "${like}"?`,
-  )
+  for (const [listener, entry] of Object.entries(member(values, 'listeners') ?? {}))
+    name(['listeners', listener, 'packet'], textMember(member(entry, 'packet'), 'pool'))
+  const pools = member(values, 'pools') ?? {}
+  for (const [pool, entry] of Object.entries(pools)) name(['pools', pool, 'sorry'], textMember(member(entry, 'sorry'), 'pool'))
+  return [...idle, ...checkPoolReferences(references, Object.keys(pools))]
 }
 
 /** A redirect or a fixed answer has no request to send on. */
 function checkIdleOptions(path: Path, route: object): Finding[] {
   const action = ['redirect', 'respond'].find((name) => name in route)
   if (action === undefined) return []
-  return ['requestHeaders', 'rewrite', 'retry', 'timeouts']
+  return ['requestHeaders', 'rewrite', 'retry', 'queue', 'timeouts']
     .filter((option) => option in route)
     .map((option) => warn([...path, option], 'CONFIG_UNUSED', `"${option}" does nothing beside "${action}": no request is sent on`, 'key'))
 }
@@ -84,6 +77,12 @@ function member(value: unknown, key: string): object | undefined {
   if (typeof value !== 'object' || value === null) return undefined
   const found = (value as Record<string, unknown>)[key]
   return typeof found === 'object' && found !== null ? found : undefined
+}
+
+function textMember(value: unknown, key: string): string | undefined {
+  if (typeof value !== 'object' || value === null) return undefined
+  const found = (value as Record<string, unknown>)[key]
+  return typeof found === 'string' ? found : undefined
 }
 
 function checkBinds(plan: Plan): Finding[] {

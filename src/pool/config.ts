@@ -1,12 +1,13 @@
 import { z } from 'zod'
 import { normaliseProxyProtocol, proxyProtocol } from '../proxy/config.ts'
-import { always, duration, given, options, type Report } from '../schema/index.ts'
+import { normaliseRespond, respond } from '../route/config.ts'
+import { always, duration, exactlyOne, given, options, type Report } from '../schema/index.ts'
 import { algorithm, normaliseAlgorithm } from './algorithm/option.ts'
 import { check, normaliseCheck } from './check/option/check.ts'
 import type { CheckPlan } from './check/plan.ts'
 import { discover, normaliseDiscover } from './discovery/option.ts'
 import { normalisePersistence, persistence } from './persistence/option.ts'
-import type { LimitsPlan, PoolPlan } from './plan.ts'
+import type { LimitsPlan, PoolPlan, SorryPlan } from './plan.ts'
 import { breaker, normaliseBreaker, normaliseOutliers, normaliseRetryBudget, outliers, retryBudget } from './resilience-option.ts'
 import { normaliseServer, server } from './server-option.ts'
 
@@ -66,6 +67,13 @@ export const pool = options({
     .default(1)
     .describe('While fewer servers of the smaller priorities are available, those of the next priority take part.'),
   slowStart: duration.optional().describe('Time in which a server that comes up grows to its full weight; at once without this.'),
+  sorry: options({
+    pool: z.string().optional().describe('Another pool takes the request.'),
+    respond: respond.optional().describe('A fixed answer.'),
+  })
+    .check(exactlyOne('"sorry"', ['pool', 'respond']))
+    .optional()
+    .describe('What becomes of a request that no server can take, because none is available or all are full; 503 without this.'),
   panic: z
     .int()
     .min(0)
@@ -121,6 +129,7 @@ export function normalisePool(
     limits: { each: normaliseLimits(config.limits), total: normaliseLimits(config.limits.total) },
     minAvailable: config.minAvailable,
     panicPercent: config.panic,
+    sorry: normaliseSorry(config.sorry),
     slowStartMs: config.slowStart ?? 0,
     outliers: normaliseOutliers(config.outliers),
     queue: config.limits.queue && { size: config.limits.queue.size, timeoutMs: config.limits.queue.timeout },
@@ -139,4 +148,9 @@ function introduced(plan: CheckPlan, sends: PoolConfig['proxyProtocol']): CheckP
 
 function normaliseLimits({ maxConnections = 0, maxRequests = 0 }: { maxConnections?: number; maxRequests?: number }): LimitsPlan {
   return { maxConnections, maxRequests }
+}
+
+function normaliseSorry(config: PoolConfig['sorry']): SorryPlan | undefined {
+  if (config?.respond !== undefined) return { kind: 'respond', ...normaliseRespond(config.respond) }
+  return config && { kind: 'pool', pool: config.pool as string }
 }

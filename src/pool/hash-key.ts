@@ -1,4 +1,5 @@
 import { FIELD_NAMES } from '../http/index.ts'
+import { parseRequestKey, type RequestKeyKind } from '../schema/index.ts'
 import { crc32, hashBytes, hashText } from './hash.ts'
 
 /**
@@ -7,7 +8,7 @@ import { crc32, hashBytes, hashText } from './hash.ts'
  * the query if `withQuery`; the others take `name`.
  */
 export interface HashKey {
-  readonly kind: HashKeyKind
+  readonly kind: RequestKeyKind
   /** Lower case for a header, as written for the others, empty where the kind takes none. */
   readonly name: string
   /** `name` as it stands in a request, and the FIELD number of a well-known header (0 for others). */
@@ -24,35 +25,17 @@ export interface HashKey {
   readonly seed: number
 }
 
-export const HASH_KEY_KINDS = ['source', 'destination', 'uri', 'header', 'cookie', 'query', 'sni'] as const
-export type HashKeyKind = (typeof HASH_KEY_KINDS)[number]
-
 export const HASH_METHODS = ['murmur3', 'crc32'] as const
 export type HashMethod = (typeof HASH_METHODS)[number]
-
-const NAMED: ReadonlySet<string> = new Set(['header', 'cookie', 'query'])
 
 /** The hash of a key's bytes, 0 to 2^32 - 1. Whoever implements KeySource calls it with what it found. */
 export function hashKeyBytes(key: HashKey, memory: Uint8Array, start: number, end: number): number {
   return key.method === 'crc32' ? crc32(memory, start, end) : hashBytes(memory, start, end, key.seed)
 }
 
-/**
- * Reads "source", "destination", "uri", "sni", "header:x-user", "cookie:sid" or "query:id". undefined where it is none
- * of these.
- */
-export function parseKeyName(text: string): { kind: HashKeyKind; name: string } | undefined {
-  const colon = text.indexOf(':')
-  const kind = (colon === -1 ? text : text.slice(0, colon)) as HashKeyKind
-  const name = colon === -1 ? '' : text.slice(colon + 1)
-  const isNamed = colon !== -1
-  if (!HASH_KEY_KINDS.includes(kind) || NAMED.has(kind) !== isNamed || (isNamed && name === '')) return undefined
-  return { kind, name: kind === 'header' ? name.toLowerCase() : name }
-}
-
 /** A key from an algorithm's options; `pool` seeds it where no seed is given, so that pools differ. */
 export function hashKeyFrom(options: Readonly<Record<string, string | number | boolean>>, pool: string): HashKey {
-  const parsed = parseKeyName(String(options.key ?? 'source'))
+  const parsed = parseRequestKey(String(options.key ?? 'source'))
   if (parsed === undefined) throw new Error(`"${options.key}" is not a hash key`)
   const seed = options.seed === undefined || options.seed === '' ? pool : String(options.seed)
   return {

@@ -11,6 +11,7 @@
  */
 export { type AlgorithmDescription, type AlgorithmName, type AlgorithmOption, CATALOGUE, describeAlgorithm } from './algorithm/catalogue.ts'
 export { fillMaglev } from './algorithm/maglev.ts'
+export { WeightedTurn } from './algorithm/turn.ts'
 export type { Breaker } from './breaker.ts'
 export { type CheckedPool, type CheckResult, Checks, type ChecksOptions, type HealthChange } from './check/checks.ts'
 export {
@@ -39,7 +40,7 @@ export {
 } from './definition.ts'
 export * from './discovery/index.ts'
 export { hashBytes, hashText } from './hash.ts'
-export { type HashKey, hashKeyBytes, parseKeyName } from './hash-key.ts'
+export { type HashKey, hashKeyBytes, hashKeyFrom } from './hash-key.ts'
 export type { TableLimits } from './layout.ts'
 export type { EjectionChange } from './outliers.ts'
 export { type CookieMode, type CookiePersistence, PersistenceCookie, type ReadCookie } from './persistence/cookie.ts'

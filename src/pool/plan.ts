@@ -21,6 +21,7 @@ export interface PoolPlan {
   readonly minAvailable: number
   /** 0 for never. */
   readonly panicPercent: number
+  readonly sorry: SorryPlan | undefined
   /** 0 for at once. */
   readonly slowStartMs: number
   readonly outliers: OutlierDefinition | undefined
@@ -49,6 +50,17 @@ export interface ServerPlan {
   readonly maxConnections?: number | undefined
   readonly maxRequests?: number | undefined
 }
+
+/** What becomes of a request that no server can take. */
+export type SorryPlan =
+  | { readonly kind: 'pool'; readonly pool: string }
+  | {
+      readonly kind: 'respond'
+      readonly status: number
+      readonly contentType: string
+      readonly headers: readonly { readonly name: string; readonly value: string }[]
+      readonly body: string
+    }
 
 /** Over all workers; 0 for no limit. */
 export interface LimitsPlan {

@@ -1,24 +1,16 @@
 import { CidrSet } from '../core/index.ts'
 import { definitionOf, Pool, type PoolPlan, type SlotAssignment } from '../pool/index.ts'
-import { compileHeaderEdit, compileRewrite, type HeaderEdit, RedirectTemplate, Router } from '../route/index.ts'
-import { contentTypeLine, type LocalAnswer } from './answer.ts'
-import { attempt } from './attempt.ts'
+import { Router } from '../route/index.ts'
+import { compileRoute, fixedAnswer, stepsOf } from './build-route.ts'
 import { ClientSubject, subjectFields } from './client-subject.ts'
-import type { AcceptProxyProtocolPlan, ErrorPagePlan, HttpListenerPlan, HttpRoutePlan, ListenerPlan, TcpListenerPlan } from './config.ts'
+import type { AcceptProxyProtocolPlan, ErrorPagePlan, HttpListenerPlan, ListenerPlan, TcpListenerPlan } from './config.ts'
 import { ErrorPages } from './error-pages.ts'
-import type { Step } from './exchange.ts'
 import type { HeaderPolicy } from './header-gate.ts'
 import type { ConnectionSite } from './listener.ts'
 import { literal } from './literal.ts'
 import type { ProxySeries } from './metrics.ts'
-import { readCookie } from './persistence.ts'
-import { begin, deposit, pick, pickInTurn } from './pick.ts'
 import { PlanUse } from './plan-use.ts'
-import { redirect } from './redirect.ts'
-import { REQUEST_DROPPED } from './request-head.ts'
-import { RESPONSE_DROPPED } from './response-head.ts'
-import { respond } from './route.ts'
-import type { ListenerSite, RouteState } from './site.ts'
+import type { ListenerSite } from './site.ts'
 import type { StreamSite } from './stream/site.ts'
 import type { PoolState } from './upstream/pool-state.ts'
 import type { UpstreamServer } from './upstream/server.ts'
@@ -62,10 +54,15 @@ export function compilePlan(
       remembers: pool.remembers,
       cookie,
       steps: stepsOf(pool),
+      sorry: null,
       series: series.pools[index],
     }
   })
   const byName = new Map(pools.map((pool) => [pool.name, pool]))
+  for (const [index, { sorry }] of plan.pools.entries()) {
+    if (sorry?.kind === 'pool') pools[index].sorry = { pool: byName.get(sorry.pool) as PoolState, answer: null }
+    else if (sorry !== undefined) pools[index].sorry = { pool: null, answer: fixedAnswer(sorry) }
+  }
   const trusted = new CidrSet(plan.trustedProxies)
   const errorPages = new ErrorPages(plan.errorPages)
   const shared = { use, series, trusted, errorPages, byName, subjects: subjectFields(plan.listeners) }
@@ -105,6 +102,7 @@ function compileHttp(listener: HttpListenerPlan, shared: Shared): ListenerSite {
     via: [via('1.0'), via('1.1')],
     errorPages: shared.errorPages,
     clientSubject: listener.tls?.clientCertificates === undefined ? null : new ClientSubject(listener.tls.clientCertificates.header),
+    resetsWhenDown: listener.onServerDown === 'reset',
   }
 }
 
@@ -129,50 +127,4 @@ function compileTcp(listener: TcpListenerPlan, shared: Shared): StreamSite {
 function headerPolicyOf(plan: AcceptProxyProtocolPlan | undefined): HeaderPolicy | null {
   if (plan === undefined) return null
   return { from: new CidrSet(plan.from), takesOthers: plan.others === 'direct', timeoutMs: plan.timeoutMs }
-}
-
-function compileRoute(route: HttpRoutePlan, index: number, { byName: pools, subjects }: Shared): RouteState {
-  const action = route.action
-  return {
-    id: route.id,
-    index,
-    steps: action.kind === 'pool' ? (pools.get(action.pool) as PoolState).steps : action.kind === 'redirect' ? [redirect] : [respond],
-    pool: action.kind === 'pool' ? (pools.get(action.pool) ?? null) : null,
-    answer: action.kind === 'respond' ? fixedAnswer(action) : null,
-    redirect: action.kind === 'redirect' ? new RedirectTemplate(action.to) : null,
-    redirectStatus: action.kind === 'redirect' ? action.status : 0,
-    rewrite: route.rewrite === undefined ? null : compileRewrite(route.rewrite),
-    requestEdit: compileRequestEdit(route, subjects),
-    responseEdit: route.responseHeaders === undefined ? null : compileHeaderEdit(route.responseHeaders, RESPONSE_DROPPED),
-    queuePriority: route.queuePriority,
-    retry: { ...route.retry, onStatus: new Set(route.retry.onStatus) },
-    timeouts: route.timeouts,
-  }
-}
-
-/** What a request of the pool goes through, without what the pool does not use. */
-function stepsOf(pool: Pool): readonly Step[] {
-  const steps: (Step | null)[] = [
-    begin,
-    pool.retryBudget === null ? null : deposit,
-    pool.cookie === null ? null : readCookie,
-    pool.queue === null ? pick : pickInTurn,
-    attempt,
-  ]
-  return steps.filter((step) => step !== null)
-}
-
-function compileRequestEdit({ requestHeaders }: HttpRoutePlan, subjects: readonly string[]): HeaderEdit | null {
-  if (requestHeaders === undefined && subjects.length === 0) return null
-  const { remove, set, add } = requestHeaders ?? { remove: [], set: [], add: [] }
-  return compileHeaderEdit({ remove: [...remove, ...subjects], set, add }, REQUEST_DROPPED)
-}
-
-function fixedAnswer(action: Extract<HttpRoutePlan['action'], { kind: 'respond' }>): LocalAnswer {
-  const lines = action.headers.map((header) => literal(`${header.name}: ${header.value}\r\n`))
-  return {
-    status: action.status,
-    fieldLines: new Uint8Array(Buffer.concat([contentTypeLine(action.contentType), ...lines])),
-    body: Buffer.from(action.body),
-  }
 }

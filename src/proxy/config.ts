@@ -16,9 +16,10 @@ import {
   sizeBetween,
   sizeOrNone,
 } from '../schema/index.ts'
-import type { HttpListenerPlan, HttpRoutePlan, ListenerPlan } from './plan.ts'
+import type { ExchangeTimeoutsPlan, HttpListenerPlan, HttpRoutePlan, ListenerPlan } from './plan.ts'
 import { acceptProxyProtocol, normaliseAcceptProxyProtocol } from './proxy-protocol/option.ts'
 import { normaliseRetry, retry } from './retry-option.ts'
+import { normaliseSplit, split } from './split-option.ts'
 import { normaliseTcp, tcp } from './stream/option.ts'
 import { normaliseTls, tlsListener } from './tls-option.ts'
 
@@ -71,6 +72,7 @@ const { connect, response, requestBody, tunnel } = inheritableTimeouts
 /** One entry of `routes`. */
 const route = options({
   ...routeShape,
+  split: split.optional().describe('Action: servers of several pools answer, by weight.'),
   retry: retry.prefault({}).describe('When to try again.'),
   queue: options({
     priority: z.int().min(0).max(3).default(1).describe('0 is served first, 3 last.'),
@@ -78,7 +80,7 @@ const route = options({
     .prefault({})
     .describe("How its requests wait in the pool's queue."),
   timeouts: options({ connect, response, requestBody, tunnel }).prefault({}).describe('Override those of the pool and the listener.'),
-}).check(exactlyOne('a route', ROUTE_ACTIONS))
+}).check(exactlyOne('a route', [...ROUTE_ACTIONS, 'split']))
 
 const via = z.string().check(
   z.superRefine((text, context) => {
@@ -100,6 +102,10 @@ const http = options({
     .enum(['x-forwarded', 'forwarded', 'both', 'none'])
     .default('x-forwarded')
     .describe('Which fields tell the server about the client. Those of untrusted peers are removed in any case.'),
+  onServerDown: z
+    .enum(['keep', 'reset'])
+    .default('keep')
+    .describe('What happens to the requests that a server works on, and to its idle connections, when it goes down or into maintenance.'),
 })
 
 /** One entry of `listeners`. */
@@ -175,6 +181,7 @@ function normaliseHttp(
     },
     via: config.via === 'none' ? undefined : config.via,
     forwarded: config.forwarded,
+    onServerDown: config.onServerDown,
     routes: config.routes.map((each, index) => normaliseHttpRoute(`listeners.${name}.http.routes[${index}]`, each, time, defaults)),
   }
 }
@@ -185,11 +192,15 @@ function normaliseHttpRoute(
   inheritedTimeouts: TimeoutsConfig,
   { poolTimeouts }: ListenerDefaults,
 ): HttpRoutePlan {
-  const ofPool = poolTimeouts.get(config.pool ?? '')
-  const time = { ...inheritedTimeouts, ...given(ofPool), ...given(config.timeouts) }
+  const timeoutsOf = (pool: string): ExchangeTimeoutsPlan => {
+    const time = { ...inheritedTimeouts, ...given(poolTimeouts.get(pool)), ...given(config.timeouts) }
+    return { connectMs: time.connect, responseMs: time.response, requestBodyMs: time.requestBody, tunnelMs: time.tunnel }
+  }
+  const route = normaliseRoute(id, config as RouteConfig)
   return {
-    ...normaliseRoute(id, config as RouteConfig),
-    timeouts: { connectMs: time.connect, responseMs: time.response, requestBodyMs: time.requestBody, tunnelMs: time.tunnel },
+    ...route,
+    action: config.split === undefined ? route.action : normaliseSplit(config.split, timeoutsOf),
+    timeouts: timeoutsOf(config.pool ?? ''),
     retry: normaliseRetry(config.retry),
     queuePriority: config.queue.priority,
   }

@@ -64,6 +64,10 @@ export class Exchange {
   cookieEdit = 0
   cookieStart = 0
   cookieForward = 0
+  /** The server's Set-Cookie fields are written anew. */
+  replacesCookies = false
+  /** The branch of a split that the client's cookie names, or -1. */
+  splitRead = -1
   /** Its place in the pool's queue; null until it has to wait for the first time. */
   turn: Turn | null = null
   /** The time until its next attempt; null until it needs one for the first time. */
@@ -197,6 +201,7 @@ export class Exchange {
     this.upstream = null
     this.persisted = -1
     this.cookieEdit = 0
+    this.splitRead = -1
     this.isParked = false
     this.queuePosition = -1
     this.queueMs = 0

@@ -3,6 +3,7 @@ import type { PersistenceCookie } from '../pool/index.ts'
 import { type Exchange, GO_ON } from './exchange.ts'
 import type { HeadWriter } from './head-writer.ts'
 import { COOKIE, CRLF } from './literal.ts'
+import type { RouteState } from './site.ts'
 import type { PoolState } from './upstream/pool-state.ts'
 
 /** What becomes of the persistence cookie on its way to the server. */
@@ -79,10 +80,20 @@ function hasName(memory: Uint8Array, start: number, end: number, name: Uint8Arra
 }
 
 /**
- * The Set-Cookie fields that the client gets in place of those of the server; null where these stay as they are. An inserted
- * cookie stands beside them.
+ * The Set-Cookie fields that are written besides those of the server, or in their place where exchange.replacesCookies is set; null for
+ * none.
  */
-export function setCookieLines(exchange: Exchange, cookie: PersistenceCookie): string | null {
+export function setCookieLines(exchange: Exchange): string | null {
+  const { pool, route } = exchange
+  exchange.replacesCookies = false
+  const ofServer = pool === null || pool.cookie === null ? null : serverCookieLines(exchange, pool.cookie)
+  const splitCookie = route === null || route.split === null ? null : route.split.cookie
+  const ofSplit = splitCookie?.insertion((route as RouteState).branch, exchange.splitRead)
+  if (ofSplit === undefined) return ofServer
+  return ofServer === null ? lineOf(ofSplit) : ofServer + lineOf(ofSplit)
+}
+
+function serverCookieLines(exchange: Exchange, cookie: PersistenceCookie): string | null {
   const { serverIndex, response } = exchange
   const memory = exchange.worker.engine.memory
   const inserted = cookie.insertion(serverIndex, exchange.persisted)
@@ -90,21 +101,21 @@ export function setCookieLines(exchange: Exchange, cookie: PersistenceCookie): s
   if (cookie.mode === 'insert' || exchange.route?.responseEdit?.dropped[FIELD.SET_COOKIE] === 1) return null
   const { fields } = response
   let lines = ''
-  let isChanged = false
   for (let i = fields.find(FIELD.SET_COOKIE); i !== -1; i = fields.find(FIELD.SET_COOKIE, i + 1)) {
     const value = textOf(memory, fields.valueStart(i), fields.valueEnd(i))
     const changed = cookie.rewrite(value, serverIndex)
-    if (changed !== undefined) isChanged = true
+    if (changed !== undefined) exchange.replacesCookies = true
     lines += lineOf(changed ?? value)
   }
-  return isChanged ? lines : null
+  return exchange.replacesCookies ? lines : null
 }
 
 function lineOf(value: string): string {
   return `Set-Cookie: ${value}\r\n`
 }
 
-function textOf(memory: Uint8Array, start: number, end: number): string {
+/** Latin-1. */
+export function textOf(memory: Uint8Array, start: number, end: number): string {
   return String.fromCharCode.apply(null, memory.subarray(start, end) as unknown as number[])
 }
 

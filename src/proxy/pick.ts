@@ -1,6 +1,6 @@
 import { ALL_FULL, BREAKER_OPEN, type PickResult, type RetryBudget, type WaitQueue } from '../pool/index.ts'
-import { answerError } from './answer.ts'
-import { DONE, type Exchange, GO_ON } from './exchange.ts'
+import { answer, answerError } from './answer.ts'
+import { DONE, type Exchange, GO_ON, walk } from './exchange.ts'
 import { TERMINATION, TERMINATIONS } from './termination.ts'
 import type { PoolState } from './upstream/pool-state.ts'
 import { wait } from './wait.ts'
@@ -35,11 +35,23 @@ export function deposit(exchange: Exchange): number {
   return GO_ON
 }
 
-/** Answers a request that gets no server. */
+/** What becomes of a request that gets no server. */
 export function refuse(exchange: Exchange, result: PickResult): number {
-  const termination =
-    result === ALL_FULL ? TERMINATION.SERVERS_FULL : result === BREAKER_OPEN ? TERMINATION.BREAKER_OPEN : TERMINATION.NO_SERVER
-  answerError(exchange, termination, TERMINATIONS[termination].status)
+  if (result === ALL_FULL) return refuseAs(exchange, TERMINATION.SERVERS_FULL)
+  return refuseAs(exchange, result === BREAKER_OPEN ? TERMINATION.BREAKER_OPEN : TERMINATION.NO_SERVER)
+}
+
+/** The pool's `sorry`, or an error. */
+export function refuseAs(exchange: Exchange, termination: number): number {
+  const { sorry } = exchange.pool as PoolState
+  if (sorry === null) answerError(exchange, termination, TERMINATIONS[termination].status)
+  else if (sorry.answer !== null) {
+    exchange.termination = termination
+    answer(exchange, sorry.answer)
+  } else if (sorry.pool !== null) {
+    exchange.pool = sorry.pool
+    walk(sorry.pool.steps, exchange)
+  }
   return DONE
 }
 

@@ -1,5 +1,6 @@
 import type { SocketAddress } from '../core/index.ts'
-import type { RoutePlan } from '../route/index.ts'
+import type { CookiePersistence } from '../pool/index.ts'
+import type { RouteActionPlan, RoutePlan } from '../route/index.ts'
 import type { AcceptProxyProtocolPlan } from './proxy-protocol/option.ts'
 import type { TcpListenerPlan } from './stream/plan.ts'
 import type { TlsListenerPlan } from './tls-plan.ts'
@@ -20,6 +21,8 @@ export interface HttpListenerPlan {
   /** Pseudonym in Via; undefined adds no Via. */
   readonly via: string | undefined
   readonly forwarded: ForwardedMode
+  /** What happens to requests that a server works on when it goes down or into maintenance. */
+  readonly onServerDown: 'keep' | 'reset'
   /** Where none matches the answer is 404. */
   readonly routes: readonly HttpRoutePlan[]
 }
@@ -55,13 +58,35 @@ export interface ListenerLimitsPlan {
 }
 
 /** A route of an HTTP listener: the match and action of `route`, and how the proxy carries it out. */
-export interface HttpRoutePlan extends RoutePlan {
+export interface HttpRoutePlan extends Omit<RoutePlan, 'action'> {
+  readonly action: RouteActionPlan | SplitActionPlan
   /** Folded: the route's own, else the pool's, else the listener's, else the top level's. */
   readonly timeouts: ExchangeTimeoutsPlan
   readonly retry: RetryPlan
   /** In the queue of its pool; 0 is first. */
   readonly queuePriority: number
 }
+
+/** Several pools, by weight. */
+export interface SplitActionPlan {
+  readonly kind: 'split'
+  readonly branches: readonly SplitBranchPlan[]
+  /** How a client stays with its pool; undefined where it does not. */
+  readonly sticky: SplitStickyPlan | undefined
+}
+
+export interface SplitBranchPlan {
+  readonly pool: string
+  readonly weight: number
+  readonly timeouts: ExchangeTimeoutsPlan
+}
+
+export type SplitStickyPlan =
+  | ({ readonly kind: 'cookie' } & CookiePersistence)
+  | { readonly kind: 'key'; readonly key: { readonly key: string } }
+
+/** An answer out of the configuration. */
+export type FixedAnswerPlan = Omit<Extract<RouteActionPlan, { kind: 'respond' }>, 'kind'>
 
 export interface ExchangeTimeoutsPlan {
   readonly connectMs: number

@@ -34,15 +34,14 @@ export function writeResponseHead(exchange: Exchange): boolean {
   const route = exchange.route
   exchange.framing = framingOf(exchange)
   if (exchange.framing === FRAMING.UNTIL_CLOSE || !exchange.isRequestComplete || endsConnections(exchange)) exchange.keepAlive = false
-  const cookie = exchange.pool === null ? null : exchange.pool.cookie
-  const cookieLines = cookie === null ? null : setCookieLines(exchange, cookie)
+  const cookieLines = setCookieLines(exchange)
   const addedBytes = route === null || route.responseEdit === null ? 0 : route.responseEdit.addedBytes
   const writer = beginHead(exchange, cookieLines === null ? addedBytes : addedBytes + cookieLines.length)
   if (writer === null) return false
   const start = writer.at
   writeStatusLine(exchange, writer)
   if (route !== null && route.responseEdit !== null) route.responseEdit.mark(writer.memory, response.fields)
-  writer.fields(response, droppedOf(exchange, route, cookieLines !== null && cookie?.mode !== 'insert'))
+  writer.fields(response, droppedOf(exchange, route, exchange.replacesCookies))
   if (cookieLines !== null) writer.text(cookieLines)
   if (exchange.framing === FRAMING.CHUNKED) writer.literal(TRANSFER_ENCODING_CHUNKED)
   if (response.status === UPGRADE_REQUIRED) writeUpgrade(exchange, writer)

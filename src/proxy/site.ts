@@ -9,6 +9,7 @@ import type { Step } from './exchange.ts'
 import type { HeaderPolicy } from './header-gate.ts'
 import type { ListenerSeries } from './metrics.ts'
 import type { PlanUse } from './plan-use.ts'
+import type { Split } from './split.ts'
 import type { PoolState } from './upstream/pool-state.ts'
 
 /** A listener's part of one Plan, compiled for this worker. Immutable. */
@@ -31,6 +32,8 @@ export interface ListenerSite {
   readonly errorPages: ErrorPages
   /** How servers are told who the client's certificate is for; null where none is asked for. */
   readonly clientSubject: ClientSubject | null
+  /** Exchanges end with their server; see DownWatch. */
+  readonly resetsWhenDown: boolean
 }
 
 /** When a request may be tried again; see RetryPlan. */
@@ -54,6 +57,9 @@ export interface RouteState {
   readonly answer: LocalAnswer | null
   readonly redirect: RedirectTemplate | null
   readonly redirectStatus: number
+  /** The action `split`; a branch of it has the number of its pool, the route itself -1. */
+  readonly split: Split | null
+  readonly branch: number
   readonly rewrite: Rewrite | null
   readonly requestEdit: HeaderEdit | null
   readonly responseEdit: HeaderEdit | null

@@ -83,6 +83,8 @@ export class Sites {
       for (const [index, server] of state.servers.entries()) server.attach(state.pool, index)
     }
     this.#worker.planUses.begin(compiled.use)
+    const isWatched = plan.listeners.some((listener) => listener.kind === 'http' && listener.onServerDown === 'reset')
+    this.#worker.downWatch.watch(isWatched ? compiled.pools : [])
     this.#commitListeners(compiled.sites, plan, sockets)
     for (const { name, bind } of plan.listeners) {
       for (const address of bind) sockets.get(formatAddress(address))?.listener.secure(tls.get(name)?.server)

@@ -26,6 +26,7 @@ export const TERMINATION = {
   BREAKER_OPEN: 20,
   QUEUE_FULL: 21,
   QUEUE_TIMEOUT: 22,
+  SERVER_DOWN: 23,
 } as const
 
 export interface TerminationInfo {
@@ -70,4 +71,5 @@ export const TERMINATIONS: readonly TerminationInfo[] = [
     status: 503,
     sentence: 'No server had time for the request within the time that it may wait.',
   },
+  { name: 'server-down', side: 'upstream', status: 502, sentence: 'The server went down while it worked on the request.' },
 ]

@@ -1,10 +1,9 @@
 import { Waiter, type WaitQueue, type WaitTarget } from '../pool/index.ts'
-import { answerError } from './answer.ts'
 import { attempt } from './attempt.ts'
 import { DONE, type Exchange } from './exchange.ts'
-import { chooseServer } from './pick.ts'
+import { chooseServer, refuseAs } from './pick.ts'
 import type { RouteState } from './site.ts'
-import { TERMINATION, TERMINATIONS } from './termination.ts'
+import { TERMINATION } from './termination.ts'
 
 /**
  * An exchange that waits until the pool has a place for it. Made when its exchange waits for the first time, and used again. While it
@@ -51,7 +50,7 @@ export class Turn implements WaitTarget {
   expired(): void {
     this.#count()
     this.#exchange.isParked = false
-    answerError(this.#exchange, TERMINATION.QUEUE_TIMEOUT, TERMINATIONS[TERMINATION.QUEUE_TIMEOUT].status)
+    refuseAs(this.#exchange, TERMINATION.QUEUE_TIMEOUT)
   }
 
   #count(): void {
@@ -74,8 +73,7 @@ export function unpark(exchange: Exchange): void {
 
 /** Lets the exchange wait; answers it where the queue is full. */
 export function wait(exchange: Exchange, queue: WaitQueue): number {
-  if (!enterQueue(exchange, queue)) answerError(exchange, TERMINATION.QUEUE_FULL, TERMINATIONS[TERMINATION.QUEUE_FULL].status)
-  return DONE
+  return enterQueue(exchange, queue) ? DONE : refuseAs(exchange, TERMINATION.QUEUE_FULL)
 }
 
 export function enterQueue(exchange: Exchange, queue: WaitQueue): boolean {

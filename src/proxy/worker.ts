@@ -3,6 +3,7 @@ import type { HeadLimits } from '../http/index.ts'
 import { type PoolTable, type Random, SeededRandom, type WakeLine } from '../pool/index.ts'
 import type { ExchangeLog, ProxyCounters } from './counters.ts'
 import { DateLine } from './date.ts'
+import { DownWatch } from './down-watch.ts'
 import type { DownstreamConnection } from './downstream.ts'
 import { Exchange } from './exchange.ts'
 import { HeadWriter } from './head-writer.ts'
@@ -48,6 +49,7 @@ export class ProxyWorker {
   readonly sites: Sites
   /** Where requests wait for a place in a pool. */
   readonly queues: Queues
+  readonly downWatch: DownWatch
   /** Whether other workers listen on the same ports. */
   readonly sharesPorts: boolean
   readonly streams: Streams
@@ -66,6 +68,7 @@ export class ProxyWorker {
     this.random = options.random ?? new SeededRandom(crypto.getRandomValues(new Uint32Array(1))[0])
     this.planUses = new PlanUses(options.table, options.index)
     this.queues = new Queues(engine, options.wakeLine)
+    this.downWatch = new DownWatch(this)
     this.sites = new Sites(this)
     this.streams = new Streams(engine, this.random)
     this.sharesPorts = options.sharesPorts
@@ -101,6 +104,10 @@ export class ProxyWorker {
     const exchanged = Promise.withResolvers<void>()
     this.#onIdle = exchanged.resolve
     return Promise.all([exchanged.promise, streamed.promise]).then(() => {})
+  }
+
+  get downstreams(): readonly DownstreamConnection[] {
+    return this.#downstreams
   }
 
   /** A client connection has begun. */

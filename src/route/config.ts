@@ -47,7 +47,8 @@ const redirect = options({
   status: z.literal([301, 302, 303, 307, 308]).default(302).describe('301 and 308 are permanent; 307 and 308 keep the method.'),
 })
 
-const respond = options({
+/** A fixed answer. */
+export const respond = options({
   status: z.int().min(200).max(599).default(200).describe('Status.'),
   body: z
     .string()
@@ -100,8 +101,12 @@ function normaliseMatch(config: RouteConfig['match']): RouteMatchPlan {
 
 function normaliseAction({ pool, redirect: to, respond: answer }: RouteConfig): RouteActionPlan {
   if (to !== undefined) return { kind: 'redirect', status: to.status, to: readTemplate(to.to).map(normalisePiece) }
-  if (answer !== undefined) return { kind: 'respond', ...answer, headers: linesOf(answer.headers) }
+  if (answer !== undefined) return { kind: 'respond', ...normaliseRespond(answer) }
   return { kind: 'pool', pool: pool as string }
+}
+
+export function normaliseRespond(config: z.output<typeof respond>) {
+  return { ...config, headers: linesOf(config.headers) }
 }
 
 function normalisePiece(piece: ReturnType<typeof readTemplate>[number]): TemplatePart {

@@ -10,7 +10,7 @@ export { explainRoute, type PredicateExplanation, type RouteExplanation } from '
 export { compileHeaderEdit, FIELD_DROPPED, HeaderEdit } from './header-edit.ts'
 export { NormalPath } from './normal-path.ts'
 
-export type { RoutePlan } from './plan.ts'
+export type { RouteActionPlan, RoutePlan } from './plan.ts'
 
 export { RedirectTemplate } from './redirect-template.ts'
 export { compileRewrite, MAX_REWRITTEN_BYTES, Rewrite } from './rewrite.ts'

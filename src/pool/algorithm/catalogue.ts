@@ -20,7 +20,7 @@ export type AlgorithmOption = { readonly name: string; readonly summary: string 
   | { readonly kind: 'choice'; readonly default: string; readonly choices: readonly string[] }
   | { readonly kind: 'boolean'; readonly default: boolean }
   | { readonly kind: 'text'; readonly default: string }
-  /** See parseKeyName(). */
+  /** See parseRequestKey(). */
   | { readonly kind: 'key'; readonly default: string }
 )
 

@@ -1,6 +1,5 @@
 import { z } from 'zod'
-import { complain, options } from '../../schema/index.ts'
-import { parseKeyName } from '../hash-key.ts'
+import { options, requestKey } from '../../schema/index.ts'
 import type { AlgorithmPlan } from '../plan.ts'
 import { type AlgorithmDescription, type AlgorithmName, type AlgorithmOption, CATALOGUE, describeAlgorithm } from './catalogue.ts'
 
@@ -12,19 +11,6 @@ type WrittenWithOptions = { readonly name: Written } & { readonly [option: strin
 /** What a configuration may name. `resource` goes by what an agent reports; until one can be asked it would only be a round robin. */
 const OFFERED = CATALOGUE.filter(({ name }) => name !== 'resource')
 const NAMES = OFFERED.flatMap(({ name, aliases }) => [name, ...aliases])
-
-/** A part of a request. */
-export const key = z
-  .string()
-  .check(
-    z.superRefine((text, context) => {
-      const kind = parseKeyName(text)?.kind
-      if (kind !== undefined && kind !== 'sni') return
-      const hint = 'source, destination, uri, header:NAME, cookie:NAME or query:NAME'
-      complain(context, { code: 'CONFIG_UNKNOWN_VALUE', message: `unknown key ${JSON.stringify(text)}`, hint })
-    }),
-  )
-  .meta({ title: 'key', examples: ['header:X-User'] })
 
 /** A name or alias of the catalogue, or a map of the name and the algorithm's own options. */
 export const algorithm = z.union([
@@ -63,7 +49,7 @@ function member(option: AlgorithmOption): z.ZodType<Value> {
     case 'choice':
       return choice(option.choices)
     case 'key':
-      return key
+      return requestKey
   }
 }
 

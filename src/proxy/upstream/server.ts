@@ -95,6 +95,10 @@ export class UpstreamServer {
 
   retire(): void {
     this.isRetired = true
+    this.closeIdle()
+  }
+
+  closeIdle(): void {
     while (this.#idle.length > 0) this.#idle[this.#idle.length - 1].close()
   }
 }

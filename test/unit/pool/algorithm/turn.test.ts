@@ -2,7 +2,8 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { WeightedTurn } from '../../../../src/pool/algorithm/turn.ts'
 import { crc32, hashBytes } from '../../../../src/pool/hash.ts'
-import { CATALOGUE, describeAlgorithm, parseKeyName, SeededRandom } from '../../../../src/pool/index.ts'
+import { CATALOGUE, describeAlgorithm, SeededRandom } from '../../../../src/pool/index.ts'
+import { parseRequestKey } from '../../../../src/schema/index.ts'
 
 function cycle(weights: readonly number[]): number[] {
   const turn = new WeightedTurn()
@@ -66,10 +67,10 @@ test('names and aliases are unique and lead to the same algorithm', () => {
 })
 
 test('key names are read, and wrong ones refused', () => {
-  assert.deepEqual(parseKeyName('header:X-User'), { kind: 'header', name: 'x-user' })
-  assert.deepEqual(parseKeyName('cookie:SID'), { kind: 'cookie', name: 'SID' })
-  assert.deepEqual(parseKeyName('source'), { kind: 'source', name: '' })
-  for (const wrong of ['', 'header', 'header:', 'uri:x', 'body', 'source:']) assert.equal(parseKeyName(wrong), undefined, wrong)
+  assert.deepEqual(parseRequestKey('header:X-User'), { kind: 'header', name: 'x-user' })
+  assert.deepEqual(parseRequestKey('cookie:SID'), { kind: 'cookie', name: 'SID' })
+  assert.deepEqual(parseRequestKey('source'), { kind: 'source', name: '' })
+  for (const wrong of ['', 'header', 'header:', 'uri:x', 'body', 'source:']) assert.equal(parseRequestKey(wrong), undefined, wrong)
 })
 
 test('hashes agree with published values', () => {
