@@ -259,7 +259,8 @@ static napi_value remove_seat(napi_env env, napi_callback_info info) {
   struct tls *tls = this_tls(env, info, argument, 1);
   SSL_SESSION **seat = table_at(&tls->seats, read_int(env, argument[0]));
   if (seat == NULL) return make_int(env, -EBADF);
-  table_remove(&tls->seats, read_int(env, argument[0]));
+  /* Its number is not given away again: a connection that goes on must not leave its session to another server. */
+  tls->seats.items[read_int(env, argument[0])] = NULL;
   SSL_SESSION_free(*seat);
   free(seat);
   return make_int(env, 0);

@@ -71,6 +71,8 @@ BIO_METHOD *make_bio_method(void) {
 }
 
 void free_session(struct session *session) {
+  /* Else OpenSSL takes a session whose connection was cut off for one that must not be resumed. */
+  if (session->ssl != NULL && session->failure[0] == 0) SSL_set_shutdown(session->ssl, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
   SSL_free(session->ssl);
   free(session->overflow);
   free(session->hello);

@@ -2,6 +2,7 @@ import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { isAbsolute, join } from 'node:path'
 import { createSecureContext } from 'node:tls'
+import type { TlsPoolPlan } from '../pool/config.ts'
 import type { CertificatePlan, TlsListenerPlan } from '../proxy/config.ts'
 import type { ConfigCode, Path } from '../schema/index.ts'
 import type { Finding } from './diagnostic.ts'
@@ -15,6 +16,9 @@ export type FolderOf = (path: Path) => string
 export function resolveTlsFiles(plan: Plan, folderOf: FolderOf): Plan {
   return {
     ...plan,
+    pools: plan.pools.map((pool) =>
+      pool.tls === undefined ? pool : { ...pool, tls: resolvePool(pool.tls, (file) => resolve(folderOf(['pools', pool.name]), file)) },
+    ),
     listeners: plan.listeners.map((listener) => {
       const { name, tls } = listener
       return tls === undefined
@@ -37,13 +41,26 @@ function resolveListener(tls: TlsListenerPlan, absolute: (file: string) => strin
   }
 }
 
+function resolvePool(tls: TlsPoolPlan, absolute: (file: string) => string): TlsPoolPlan {
+  const { ca, certificate } = tls
+  return {
+    ...tls,
+    ca: ca && absolute(ca),
+    certificate: certificate && { cert: absolute(certificate.cert), key: absolute(certificate.key) },
+  }
+}
+
 function resolve(folder: string, file: string): string {
   return isAbsolute(file) ? file : join(folder, file)
 }
 
 /** Certificates and keys that cannot be read, are none, do not belong together or have expired; ciphers that OpenSSL does not know. */
 export function checkTlsFiles(plan: Plan, folderOf: FolderOf): Finding[] {
-  return plan.listeners.flatMap(({ name, tls }) => (tls === undefined ? [] : new TlsCheck(['listeners', name, 'tls'], folderOf).run(tls)))
+  const ofListeners = plan.listeners.flatMap(({ name, tls }) =>
+    tls === undefined ? [] : new TlsCheck(['listeners', name, 'tls'], folderOf).listener(tls),
+  )
+  const ofPools = plan.pools.flatMap(({ name, tls }) => (tls === undefined ? [] : new TlsCheck(['pools', name, 'tls'], folderOf).pool(tls)))
+  return [...ofListeners, ...ofPools]
 }
 
 class TlsCheck {
@@ -56,13 +73,27 @@ class TlsCheck {
     this.#folder = folderOf(path)
   }
 
-  run(tls: TlsListenerPlan): readonly Finding[] {
+  listener(tls: TlsListenerPlan): readonly Finding[] {
     for (const [index, each] of tls.certificates.entries()) this.#certificate(each, ['certificates', index])
-    const ca = tls.clientCertificates?.ca
-    if (ca !== undefined) this.#parse(['clientCertificates', 'ca'], ca, 'certificate', (text) => new X509Certificate(text))
+    this.#authorities(['clientCertificates', 'ca'], tls.clientCertificates?.ca)
+    this.#algorithms(tls)
+    return this.#findings
+  }
+
+  pool(tls: TlsPoolPlan): readonly Finding[] {
+    if (tls.certificate !== undefined) this.#certificate({ ...tls.certificate, ocsp: undefined }, ['certificate'])
+    this.#authorities(['ca'], tls.ca)
+    this.#algorithms(tls)
+    return this.#findings
+  }
+
+  #authorities(at: Path, ca: string | undefined): void {
+    if (ca !== undefined) this.#parse(at, ca, 'certificate', (text) => new X509Certificate(text))
+  }
+
+  #algorithms(tls: Pick<TlsListenerPlan, 'ciphers' | 'suites' | 'groups'>): void {
     this.#names('ciphers', 'cipher', tls.ciphers.split(':').concat(tls.suites.split(':')), (ciphers) => createSecureContext({ ciphers }))
     this.#names('curves', 'group', tls.groups.split(':'), (ecdhCurve) => createSecureContext({ ecdhCurve }))
-    return this.#findings
   }
 
   #certificate({ cert, key, ocsp }: CertificatePlan, at: Path): void {

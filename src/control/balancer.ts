@@ -243,6 +243,7 @@ export class Balancer implements AdminTarget {
   #watchWorkers(): void {
     const log = this.#log
     this.#workers.on('error', (index, message) => log.error(`worker ${index}: ${message}`))
+    this.#workers.on('warning', (message) => log.warn(message))
     this.#workers.on('died', (index) => {
       this.pools.table.forgetWorker(index)
       this.#observation.forgetWorker(index)

@@ -113,7 +113,10 @@ function textFiles(plan: Plan): string[] {
     const authorities = tls.clientCertificates === undefined ? [] : [tls.clientCertificates.ca]
     return [...tls.certificates.flatMap(({ cert, key }) => [cert, key]), ...authorities]
   })
-  return [...new Set(all)]
+  const ofPools = plan.pools.flatMap(({ tls }) =>
+    tls === undefined ? [] : [tls.ca ?? [], tls.certificate === undefined ? [] : [tls.certificate.cert, tls.certificate.key]].flat(),
+  )
+  return [...new Set([...all, ...ofPools])]
 }
 
 function binaryFiles(plan: Plan): string[] {

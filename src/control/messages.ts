@@ -38,3 +38,4 @@ export type FromWorker =
   | { readonly type: 'committed'; readonly generation: number }
   | { readonly type: 'drained' }
   | { readonly type: 'error'; readonly message: string }
+  | { readonly type: 'warning'; readonly message: string }

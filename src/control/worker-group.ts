@@ -22,6 +22,8 @@ interface Member {
 
 interface WorkerGroupEvents {
   error: [index: number, message: string]
+  /** A sentence for the operator. */
+  warning: [message: string]
   restarted: [index: number, reason: string]
   /** A worker cannot be kept alive. */
   lost: [index: number, reason: string]
@@ -128,6 +130,10 @@ export class WorkerGroup extends EventEmitter<WorkerGroupEvents> {
   #receive(member: Member, message: FromWorker): void {
     if (message.type === 'error') {
       this.emit('error', member.index, message.message)
+      return
+    }
+    if (message.type === 'warning') {
+      this.emit('warning', message.message)
       return
     }
     const waiting = member.waiting

@@ -97,6 +97,7 @@ async function serve(port: MessagePort, setup: WorkerSetup): Promise<void> {
       accessLog: NO_LOG,
       sharesPorts: setup.workers > 1,
       wakeLine,
+      warn: (message) => port.postMessage({ type: 'warning', message } satisfies FromWorker),
     })
     wakeLine.listen(() => worker.queues.serve())
     const thread = new WorkerThread(port, setup, worker)

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { normaliseProxyProtocol, proxyProtocol } from '../proxy/config.ts'
+import { normaliseProxyProtocol, normaliseTlsPool, proxyProtocol, tlsPool } from '../proxy/config.ts'
 import { normaliseRespond, respond } from '../route/config.ts'
 import { always, duration, exactlyOne, given, options, type Report } from '../schema/index.ts'
 import { algorithm, normaliseAlgorithm } from './algorithm/option.ts'
@@ -42,6 +42,7 @@ export const pool = options({
   proxyProtocol: proxyProtocol
     .optional()
     .describe('Each connection to its servers begins with a header that names the client; then no connection serves two clients.'),
+  tls: tlsPool.optional().describe('Servers are connected to over TLS.'),
   limits: options({
     maxConnections: count.optional().describe('Connections to each server at a time. Each carries one request at a time.'),
     maxRequests: count.optional().describe('Requests that each server works on at a time.'),
@@ -88,11 +89,16 @@ export const pool = options({
   retryBudget: retryBudget
     .optional()
     .describe('Limits retries to a share of the requests; without it only `retry.attempts` of the route does.'),
-}).check(always(demandServers), always(demandLimitForQueue))
+}).check(always(demandServers), always(demandLimitForQueue), always(refuseHeaderBeforeTls))
 
 function demandServers({ servers, discover }: Record<string, unknown>, report: Report): void {
   if (discover !== undefined || (Array.isArray(servers) ? servers.length > 0 : servers !== undefined)) return
   report({ code: 'CONFIG_MISSING', message: 'a pool needs "servers" or "discover"' }, servers === undefined ? [] : ['servers'])
+}
+
+function refuseHeaderBeforeTls({ tls, proxyProtocol: sends }: Record<string, unknown>, report: Report): void {
+  if (tls !== undefined && sends !== undefined)
+    report({ code: 'CONFIG_CONFLICT', message: '"tls" and "proxyProtocol" do not go together' }, ['proxyProtocol'])
 }
 
 /** A queue in which nobody would ever wait is a mistake. */
@@ -126,6 +132,7 @@ export function normalisePool(
     keepAlive: { maxIdle: config.keepAlive.idle, idleTimeoutMs: config.keepAlive.timeout },
     timeouts: { connectMs: connect, responseMs: response },
     proxyProtocol: normaliseProxyProtocol(config.proxyProtocol),
+    tls: normaliseTlsPool(config.tls),
     limits: { each: normaliseLimits(config.limits), total: normaliseLimits(config.limits.total) },
     minAvailable: config.minAvailable,
     panicPercent: config.panic,

@@ -23,7 +23,7 @@ export {
   systemDelay,
 } from './check/connect.ts'
 export type { CheckCommand, CheckExecute, CheckProcess, CheckProcessEvents } from './check/execute.ts'
-export type { PoolPlan, ProxyProtocolPlan, ServerPlan } from './config.ts'
+export type { PoolPlan, ProxyProtocolPlan, ServerPlan, TlsPoolPlan } from './config.ts'
 export { type KeySource, NO_KEY, NO_KEY_SOURCE, PickContext } from './context.ts'
 export { definitionOf } from './define.ts'
 export {

@@ -16,6 +16,8 @@ export interface PoolPlan {
   readonly timeouts: PoolTimeoutsPlan
   /** What its servers are sent at the beginning of each connection; undefined for nothing. */
   readonly proxyProtocol: ProxyProtocolPlan | undefined
+  /** How its servers are connected to; undefined in the clear. */
+  readonly tls: TlsPoolPlan | undefined
   /** Of each server that sets none itself, and of all servers together. */
   readonly limits: { readonly each: LimitsPlan; readonly total: LimitsPlan }
   readonly minAvailable: number
@@ -35,6 +37,27 @@ export interface PoolPlan {
 export interface ProxyProtocolPlan {
   readonly version: 1 | 2
   readonly tlvs: readonly ('authority' | 'alpn' | 'unique-id' | 'checksum')[]
+}
+
+/** TLS to servers. */
+export interface TlsPoolPlan {
+  readonly verify: boolean
+  /** Path; undefined for the authorities that everybody trusts. */
+  readonly ca: string | undefined
+  /** Name in certificates; undefined for the server's address. */
+  readonly name: string | undefined
+  /** SNI; "" for none. */
+  readonly serverName: string
+  /** Paths. */
+  readonly certificate: { readonly cert: string; readonly key: string } | undefined
+  /** ALPN. */
+  readonly protocols: readonly string[]
+  readonly minVersion: '1.2' | '1.3'
+  readonly maxVersion: '1.2' | '1.3'
+  /** OpenSSL's lists: ciphers of TLS 1.2, suites of TLS 1.3, groups of the key exchange. */
+  readonly ciphers: string
+  readonly suites: string
+  readonly groups: string
 }
 
 export interface ServerPlan {

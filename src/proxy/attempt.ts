@@ -105,6 +105,7 @@ export function reportAttempt(exchange: Exchange, index: number, outcome: Outcom
 function outcomeOf(termination: number): Outcome {
   switch (termination) {
     case TERMINATION.CONNECT_FAILED:
+    case TERMINATION.HANDSHAKE_FAILED:
       return OUTCOME.CONNECT_FAILURE
     case TERMINATION.CONNECT_TIMEOUT:
       return OUTCOME.CONNECT_TIMEOUT

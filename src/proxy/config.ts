@@ -27,6 +27,7 @@ export { errorPages, normaliseErrorPages } from './error-page-option.ts'
 export type * from './plan.ts'
 export { normaliseProxyProtocol, proxyProtocol } from './proxy-protocol/send-option.ts'
 export { type CertificatePlan, certificatesOf, selfSignedPaths, type TlsFiles, type TlsListenerPlan } from './tls-plan.ts'
+export { normaliseTlsPool, tlsPool } from './tls-pool-option.ts'
 
 /** A head and what the proxy adds to it must fit into one block of the engine, which has 32 KiB. */
 const headSize = sizeBetween(1024, 24 * 1024)

@@ -14,7 +14,7 @@ import { enterQueue, park } from './wait.ts'
 export function mayRetry(exchange: Exchange, termination: number, nothingSent: boolean): boolean {
   const { retry } = exchange.route as RouteState
   if (!exchange.isReplayable || exchange.attempts >= retry.attempts || exchange.downstream?.phase === PHASE.CLOSED) return false
-  if (termination === TERMINATION.CONNECT_FAILED || termination === TERMINATION.CONNECT_TIMEOUT) return retry.onConnectFailure
+  if (isConnectFailure(termination)) return retry.onConnectFailure
   if (nothingSent || (isIdempotent(exchange.request.method) && diedInReuse(exchange, termination))) {
     exchange.needsFreshConnection = true
     return true
@@ -120,4 +120,12 @@ export class BackOff implements TimerTarget {
     if (!exchange.isRequestComplete) exchange.downstream?.armBody()
     attempt(exchange)
   }
+}
+
+function isConnectFailure(termination: number): boolean {
+  return (
+    termination === TERMINATION.CONNECT_FAILED ||
+    termination === TERMINATION.CONNECT_TIMEOUT ||
+    termination === TERMINATION.HANDSHAKE_FAILED
+  )
 }

@@ -1,5 +1,5 @@
 import { formatAddress, type SocketAddress } from '../core/index.ts'
-import type { Listener } from '../engine/index.ts'
+import type { Listener, TlsClient } from '../engine/index.ts'
 import type { PoolPlan, SlotAssignment } from '../pool/index.ts'
 import { type CompiledPlan, compilePlan, type ProxyPlan } from './build.ts'
 import { type ConnectionSite, ListenerState, serveHttp, serveStream } from './listener.ts'
@@ -7,6 +7,7 @@ import type { ProxySeries } from './metrics.ts'
 import type { ListenerSite } from './site.ts'
 import type { StreamSite } from './stream/site.ts'
 import type { TlsFiles } from './tls-plan.ts'
+import { TlsServers } from './tls-servers.ts'
 import { TlsSites } from './tls-sites.ts'
 import { UpstreamServer, type UpstreamServerOptions } from './upstream/server.ts'
 import type { ProxyWorker } from './worker.ts'
@@ -27,6 +28,7 @@ export interface PreparedSites {
   readonly servers: ReadonlyMap<string, UpstreamServer>
   readonly plan: ProxyPlan
   readonly tls: ReturnType<TlsSites['prepare']>
+  readonly tlsServers: ReturnType<TlsServers['prepare']>
 }
 
 /**
@@ -41,24 +43,27 @@ export class Sites {
   #servers: ReadonlyMap<string, UpstreamServer> = new Map()
 
   readonly #tls: TlsSites
+  readonly #tlsServers: TlsServers
 
   constructor(worker: ProxyWorker) {
     this.#worker = worker
     this.#tls = new TlsSites(worker.engine)
+    this.#tlsServers = new TlsServers(worker.engine)
   }
 
   /** Rejects with EvenerError LISTEN_* when an address cannot be bound; then nothing has changed. */
   async prepare(plan: ProxyPlan, slots: SlotAssignment, series: ProxySeries, files: TlsFiles): Promise<PreparedSites> {
     const servers = new Map<string, UpstreamServer>()
+    const tlsServers = this.#tlsServers.prepare(plan.pools, files, serverKey)
     const compiled = compilePlan(this.#worker, plan, slots, series, (pool, index) => {
       const key = serverKey(pool, index)
-      const server = this.#servers.get(key) ?? new UpstreamServer(this.#worker, optionsOf(pool, index))
+      const server = this.#servers.get(key) ?? new UpstreamServer(this.#worker, optionsOf(pool, index, tlsServers.get(key)?.client))
       servers.set(key, server)
       return server
     })
     const sockets = new Map<string, Socket>()
     const tls = this.#tls.prepare(plan.listeners, files, false)
-    const prepared = { compiled, sockets, servers, plan, tls }
+    const prepared = { compiled, sockets, servers, plan, tls, tlsServers }
     try {
       for (const listener of plan.listeners) for (const address of listener.bind) await this.#bind(address, sockets)
     } catch (error) {
@@ -70,13 +75,17 @@ export class Sites {
 
   rollback(prepared: PreparedSites): void {
     this.#tls.rollback(prepared.tls)
+    this.#tlsServers.rollback(prepared.tlsServers)
     for (const [key, socket] of prepared.sockets) if (this.#sockets.get(key) !== socket) socket.listener.close()
   }
 
   commit(prepared: PreparedSites): void {
-    const { compiled, sockets, servers, plan, tls } = prepared
+    const { compiled, sockets, servers, plan, tls, tlsServers } = prepared
     for (const pool of plan.pools) {
-      for (const index of pool.servers.keys()) servers.get(serverKey(pool, index))?.update(optionsOf(pool, index))
+      for (const index of pool.servers.keys()) {
+        const key = serverKey(pool, index)
+        servers.get(key)?.update(optionsOf(pool, index, tlsServers.get(key)?.client))
+      }
     }
     for (const state of compiled.pools) {
       state.pool.begin()
@@ -90,6 +99,7 @@ export class Sites {
       for (const address of bind) sockets.get(formatAddress(address))?.listener.secure(tls.get(name)?.server)
     }
     this.#tls.commit(tls)
+    this.#tlsServers.commit(tlsServers)
     for (const [key, socket] of this.#sockets) if (sockets.get(key) !== socket) socket.listener.close()
     for (const [key, server] of this.#servers) if (servers.get(key) !== server) server.retire()
     this.#sockets = sockets
@@ -162,7 +172,7 @@ function serverKey(pool: PoolPlan, index: number): string {
   return `${pool.name}\n${pool.servers[index].name}\n${formatAddress(pool.servers[index].address)}`
 }
 
-function optionsOf(pool: PoolPlan, index: number): UpstreamServerOptions {
+function optionsOf(pool: PoolPlan, index: number, tls: TlsClient | undefined): UpstreamServerOptions {
   const { name, address } = pool.servers[index]
   return {
     name,
@@ -170,5 +180,6 @@ function optionsOf(pool: PoolPlan, index: number): UpstreamServerOptions {
     maxIdle: pool.keepAlive.maxIdle,
     idleTimeoutMs: pool.keepAlive.idleTimeoutMs,
     proxyProtocol: pool.proxyProtocol,
+    tls,
   }
 }

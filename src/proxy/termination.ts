@@ -27,6 +27,7 @@ export const TERMINATION = {
   QUEUE_FULL: 21,
   QUEUE_TIMEOUT: 22,
   SERVER_DOWN: 23,
+  HANDSHAKE_FAILED: 24,
 } as const
 
 export interface TerminationInfo {
@@ -72,4 +73,5 @@ export const TERMINATIONS: readonly TerminationInfo[] = [
     sentence: 'No server had time for the request within the time that it may wait.',
   },
   { name: 'server-down', side: 'upstream', status: 502, sentence: 'The server went down while it worked on the request.' },
+  { name: 'handshake-failed', side: 'upstream', status: 502, sentence: 'The server could not be reached over TLS.' },
 ]

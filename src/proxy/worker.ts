@@ -27,6 +27,8 @@ export interface ProxyWorkerOptions {
   readonly sharesPorts: boolean
   /** How workers wake each other when it is the turn of a request that waits there. */
   readonly wakeLine: WakeLine
+  /** Takes a sentence for the operator. */
+  warn?(message: string): void
 }
 
 /**
@@ -57,11 +59,13 @@ export class ProxyWorker {
   isDraining = false
   readonly #spare: Exchange[] = []
   readonly #date = new DateLine()
+  readonly #warn: (message: string) => void
   #onIdle: (() => void) | null = null
 
   constructor(engine: Engine, options: ProxyWorkerOptions) {
     this.engine = engine
     this.index = options.index
+    this.#warn = (message) => options.warn?.(message)
     this.table = options.table
     this.counters = options.counters
     this.accessLog = options.accessLog
@@ -73,6 +77,11 @@ export class ProxyWorker {
     this.streams = new Streams(engine, this.random)
     this.sharesPorts = options.sharesPorts
     this.headWriter = new HeadWriter(engine.memory)
+  }
+
+  /** A sentence for the operator; whoever says it sees to it that it is not said too often. */
+  warn(message: string): void {
+    this.#warn(message)
   }
 
   takeExchange(downstream: DownstreamConnection): Exchange {

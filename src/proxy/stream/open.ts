@@ -96,11 +96,12 @@ export function connected(stream: Stream): void {
 /** The server could not be connected to: another one is tried. */
 export function connectFailed(stream: Stream, reason: CloseReason): void {
   const { worker, site } = stream
-  const { pool } = (stream.route as StreamRoute).pool
+  const { pool, servers } = (stream.route as StreamRoute).pool
   const isTimeout = reason === 'timeout'
   // What this machine has run out of says nothing about the server.
   const outcome = reason === 'overload' ? OUTCOME.CANCELLED : isTimeout ? OUTCOME.CONNECT_TIMEOUT : OUTCOME.CONNECT_FAILURE
   pool.report(stream.serverIndex, outcome, -1, worker.engine.wallClock())
+  if (reason === 'handshake') servers[stream.serverIndex].handshakeFailed(stream.server?.secure?.failure ?? '')
   stream.forgetServer()
   releaseServer(stream)
   stream.phase = STREAM_PHASE.OPENING
@@ -142,7 +143,7 @@ function connect(stream: Stream, index: number): void {
   stream.attemptMs = worker.engine.now()
   stream.phase = STREAM_PHASE.CONNECTING
   pool.pool.connectionOpened(index)
-  stream.server = worker.engine.connect(pool.servers[index].address, { timeoutMs: connectMs }, stream)
+  stream.server = worker.engine.connect(pool.servers[index].address, { timeoutMs: connectMs, tls: pool.servers[index].tls }, stream)
 }
 
 function wait(stream: Stream, pool: Pool): void {

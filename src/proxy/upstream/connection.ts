@@ -70,7 +70,7 @@ export class UpstreamConnection implements ConnectionHandler, TimerTarget {
     this.exchange?.downstream?.resumeForUpstream()
   }
 
-  closed(_connection: Connection, reason: CloseReason): void {
+  closed(connection: Connection, reason: CloseReason): void {
     if (this.isClosed) return
     const exchange = this.exchange
     if (exchange === null || exchange.isTunnel) {
@@ -79,7 +79,7 @@ export class UpstreamConnection implements ConnectionHandler, TimerTarget {
       return
     }
     // Who handles the failure looks at how much had been sent, and discards the connection.
-    if (!this.isOpen) failAttempt(exchange, reason === 'timeout' ? TERMINATION.CONNECT_TIMEOUT : TERMINATION.CONNECT_FAILED)
+    if (!this.isOpen) failAttempt(exchange, this.#connectFailure(connection, reason))
     else if (exchange.isResponseStarted) breakResponse(exchange, TERMINATION.RESPONSE_TRUNCATED)
     else failAttempt(exchange, TERMINATION.SERVER_CLOSED)
   }
@@ -158,6 +158,13 @@ export class UpstreamConnection implements ConnectionHandler, TimerTarget {
     if (proxyProtocol === undefined) return true
     const { connection, proxied } = exchange.downstream as DownstreamConnection
     return introduce(this.connection, worker.engine.memory, proxyProtocol, connection, proxied, NO_TLS)
+  }
+
+  #connectFailure({ secure }: Connection, reason: CloseReason): number {
+    if (reason === 'timeout') return TERMINATION.CONNECT_TIMEOUT
+    if (reason !== 'handshake') return TERMINATION.CONNECT_FAILED
+    this.server.handshakeFailed(secure?.failure ?? '')
+    return TERMINATION.HANDSHAKE_FAILED
   }
 
   #release(): void {

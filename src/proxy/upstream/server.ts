@@ -1,8 +1,12 @@
 import { formatAddress, type SocketAddress } from '../../core/index.ts'
+import type { TlsClient } from '../../engine/index.ts'
 import type { Pool, ProxyProtocolPlan } from '../../pool/index.ts'
 import { literal } from '../literal.ts'
 import type { ProxyWorker } from '../worker.ts'
 import { UpstreamConnection } from './connection.ts'
+
+/** Between two warnings about the same server. */
+const TELL_INTERVAL_MS = 10_000
 
 export interface UpstreamServerOptions {
   readonly name: string
@@ -11,6 +15,8 @@ export interface UpstreamServerOptions {
   readonly idleTimeoutMs: number
   /** Each connection begins with a header that names its client, and so serves that one only. */
   readonly proxyProtocol: ProxyProtocolPlan | undefined
+  /** undefined in the clear. */
+  readonly tls: TlsClient | undefined
 }
 
 /**
@@ -28,6 +34,7 @@ export class UpstreamServer {
   #options: UpstreamServerOptions
   #pool: Pool | null = null
   #index = -1
+  #silentUntilMs = 0
   readonly #idle: UpstreamConnection[] = []
 
   constructor(worker: ProxyWorker, options: UpstreamServerOptions) {
@@ -48,9 +55,10 @@ export class UpstreamServer {
 
   /** Takes over the options of a new Plan in which this server still is. */
   update(options: UpstreamServerOptions): void {
+    const isSecuredAnew = options.tls !== this.#options.tls
     this.#options = options
     this.name = options.name
-    const most = options.proxyProtocol === undefined ? options.maxIdle : 0
+    const most = options.proxyProtocol === undefined && !isSecuredAnew ? options.maxIdle : 0
     while (this.#idle.length > most) this.#idle[0].close()
   }
 
@@ -58,6 +66,18 @@ export class UpstreamServer {
   attach(pool: Pool, index: number): void {
     this.#pool = pool
     this.#index = index
+  }
+
+  get tls(): TlsClient | undefined {
+    return this.#options.tls
+  }
+
+  /** A handshake with it failed; told once in a while. */
+  handshakeFailed(reason: string): void {
+    const now = this.worker.engine.now()
+    if (now < this.#silentUntilMs) return
+    this.#silentUntilMs = now + TELL_INTERVAL_MS
+    this.worker.warn(`server ${this.#pool?.name ?? ''}/${this.name}: no TLS connection: ${reason}`)
   }
 
   takeIdle(): UpstreamConnection | null {
@@ -70,7 +90,7 @@ export class UpstreamServer {
   connect(timeoutMs: number): UpstreamConnection {
     const upstream = new UpstreamConnection(this)
     this.#pool?.connectionOpened(this.#index)
-    upstream.connection = this.worker.engine.connect(this.address, { timeoutMs }, upstream)
+    upstream.connection = this.worker.engine.connect(this.address, { timeoutMs, tls: this.#options.tls }, upstream)
     return upstream
   }
 

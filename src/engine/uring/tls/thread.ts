@@ -19,10 +19,27 @@ export interface ContextOptions {
 /** TLS of one engine: the addon's state, and the memory in which its calls leave their results. */
 export class TlsThread {
   readonly native: NativeTls
+  readonly #shared = new Map<string, { readonly context: number; users: number }>()
   readonly results = new Int32Array(TLS_RESULT.slices + 2 * MAX_SLICES)
 
   constructor(arena: Uint8Array, ticketKeys: Uint8Array) {
     this.native = createTls(arena, this.results, ticketKeys)
+  }
+
+  /** A context that all who ask for it by that key have together. */
+  shared(key: string, open: () => number): number {
+    const entry = this.#shared.get(key) ?? { context: open(), users: 0 }
+    entry.users++
+    this.#shared.set(key, entry)
+    return entry.context
+  }
+
+  /** The last one to let go of a shared context closes it. */
+  unshare(key: string): void {
+    const entry = this.#shared.get(key)
+    if (entry === undefined || --entry.users > 0) return
+    this.#shared.delete(key)
+    this.native.closeContext(entry.context)
   }
 
   /** A context with the common options. Throws TLS_INVALID in OpenSSL's words; then nothing is left. */
