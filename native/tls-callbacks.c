@@ -62,7 +62,7 @@ static int use_ticket_key(const uint8_t *key, EVP_MAC_CTX *mac) {
   return EVP_MAC_CTX_set_params(mac, params);
 }
 
-/* 1: the key in force; 2: an earlier one, so that the ticket is renewed; 0: unknown, a full handshake. */
+/* 1: the ticket is good; 2: so it is, and the client is to have a new one; 0: unknown, a full handshake. */
 static int seal_ticket(SSL *ssl, unsigned char *name, unsigned char *iv, EVP_CIPHER_CTX *cipher, EVP_MAC_CTX *mac, int is_sealing) {
   const struct tls *tls = context_of(ssl)->tls;
   if (is_sealing) {
@@ -76,7 +76,8 @@ static int seal_ticket(SSL *ssl, unsigned char *name, unsigned char *iv, EVP_CIP
     const uint8_t *key = ticket_key(tls, age);
     if (memcmp(name, key, 16) != 0) continue;
     if (!EVP_DecryptInit_ex(cipher, tls->ticket_cipher, NULL, key + 48, iv) || !use_ticket_key(key, mac)) return -1;
-    return age == 0 ? 1 : 2;
+    /* Clients use a ticket of TLS 1.3 once, so that each resumption brings a new one. */
+    return age == 0 && SSL_version(ssl) != TLS1_3_VERSION ? 1 : 2;
   }
   return 0;
 }
@@ -88,11 +89,13 @@ void set_server_callbacks(struct context *context) {
   SSL_CTX_set_tlsext_ticket_key_evp_cb(context->ssl, seal_ticket);
 }
 
+/* Keeps a copy: the connection's own is spoilt if that is cut off. */
 int keep_session(SSL *ssl, SSL_SESSION *made) {
   const struct session *session = SSL_get_ex_data(ssl, owner_index());
   SSL_SESSION **seat = session == NULL ? NULL : table_at(&session->tls->seats, session->seat);
-  if (seat == NULL) return 0;
+  SSL_SESSION *copy = seat == NULL ? NULL : SSL_SESSION_dup(made);
+  if (copy == NULL) return 0;
   SSL_SESSION_free(*seat);
-  *seat = made;
-  return 1;
+  *seat = copy;
+  return 0;
 }

@@ -143,7 +143,10 @@ static napi_value open_session(napi_env env, napi_callback_info info) {
     if (read_string(env, argument[2], name, sizeof name) > 0) expect_name(session->ssl, name);
     session->seat = read_int(env, argument[3]);
     SSL_SESSION **seat = table_at(&tls->seats, session->seat);
-    if (seat != NULL && *seat != NULL) SSL_set_session(session->ssl, *seat);
+    /* A copy, because OpenSSL spoils what it was given once it has resumed it, and a server need not send another ticket. */
+    SSL_SESSION *copy = seat == NULL || *seat == NULL ? NULL : SSL_SESSION_dup(*seat);
+    if (copy != NULL) SSL_set_session(session->ssl, copy);
+    SSL_SESSION_free(copy);
   }
   const int32_t index = table_add(&tls->sessions, session);
   if (index < 0) free_session(session);
