@@ -1,6 +1,7 @@
 import { rmSync, statSync } from 'node:fs'
 import { connect, createServer } from 'node:net'
 import { EvenerError, formatAddress, type SocketAddress } from '../core/index.ts'
+import { errnoName, tryBind } from '../kernel/index.ts'
 
 /**
  * Throws when somebody else listens on the address. Workers share their ports (SO_REUSEPORT), and so would a second Evener of
@@ -9,6 +10,28 @@ import { EvenerError, formatAddress, type SocketAddress } from '../core/index.ts
 export async function demandFree(address: SocketAddress): Promise<void> {
   if (address.family === 'unix') return demandFreePath(address.path)
   if (address.port === 0) return
+  const bound = bindOnly(address)
+  if (bound === undefined) return listenOnce(address)
+  if (bound < 0) throw listenError(address, systemError(bound))
+}
+
+/** 0, -errno, or undefined where the addon is not at hand. */
+function bindOnly(address: SocketAddress): number | undefined {
+  try {
+    return tryBind(address)
+  } catch (error) {
+    if (error instanceof EvenerError && error.code === 'NATIVE_UNAVAILABLE') return undefined
+    throw error
+  }
+}
+
+function systemError(result: number): NodeJS.ErrnoException {
+  const code = errnoName(result)
+  return Object.assign(new Error(code), { code })
+}
+
+/** Node can bind only by listening: for an instant a client may be accepted, and reset. */
+async function listenOnce(address: Exclude<SocketAddress, { family: 'unix' }>): Promise<void> {
   const server = createServer()
   try {
     await new Promise<void>((resolve, reject) => {

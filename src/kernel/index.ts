@@ -20,6 +20,7 @@ export {
   readPeerIp,
   SOCKET_ADDRESS_BYTES,
   shutdownWrite,
+  tryBind,
   unpackAddress,
 } from './socket.ts'
 export {

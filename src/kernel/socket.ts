@@ -74,6 +74,23 @@ function bindAndListen(fd: number, { address, backlog, reusePort }: ListenSocket
   return bound < 0 ? bound : addon.listen(fd, backlog)
 }
 
+/**
+ * Whether a stream socket could listen on an address: it is bound without SO_REUSEPORT, and so is refused where anybody listens, and it
+ * never listens itself, so that no client meets it. Returns 0 or -errno.
+ */
+export function tryBind(address: SocketAddress): number {
+  const fd = streamSocket(address)
+  if (fd < 0) return fd
+  const addon = native()
+  // Connections of an earlier listener that the kernel still remembers (TIME_WAIT) do not count; a socket that listens does.
+  addon.setOption(fd, SOL_SOCKET, SO_REUSEADDR, 1)
+  if (address.family === 6) addon.setOption(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1)
+  const length = packAddress(scratch, address)
+  const result = length < 0 ? length : addon.bind(fd, scratch, length)
+  addon.close(fd)
+  return result < 0 ? result : 0
+}
+
 /** A stream socket for connecting to `address`, bound to `source` if there is one. Returns its descriptor or -errno. */
 export function connectSocket(address: SocketAddress, source: SocketAddress | undefined): number {
   const fd = streamSocket(address)
