@@ -22,7 +22,7 @@ export function explainCommand(): Command {
     .option('-H, --header <line>', '"Name: value"; may be given several times', (line: string, all: string[]) => [...all, line], [])
     .option('--client <address>', 'address of the client', '127.0.0.1')
     .action(async (target: string, flags: ExplainFlags) => {
-      const { plan, diagnostics } = await loadConfig(flags.config, { env: process.env })
+      const { plan, diagnostics, sourceOf } = await loadConfig(flags.config, { env: process.env })
       if (plan === undefined) {
         process.stderr.write(`${formatDiagnostics(diagnostics, { color: process.stderr.isTTY === true })}\n`)
         process.exitCode = 1
@@ -31,24 +31,24 @@ export function explainCommand(): Command {
       const explanation = explainRequest(plan, { ...flags, listener: flags.listener, target, fields: flags.header, host: flags.host })
       const listener = plan.listeners.find(({ name }) => name === explanation.listener)
       const route = explanation.match < 0 || listener?.kind !== 'http' ? undefined : listener.routes[explanation.match]
-      process.stdout.write(`${formatExplanation(explanation)}\n`)
+      process.stdout.write(`${formatExplanation(explanation, sourceOf)}\n`)
       if (route === undefined) return
       process.stdout.write(`  action: ${describeAction(route.action)}\n`)
       const action = route.action
       if (action.kind !== 'pool') return
       const pool = plan.pools.find(({ name }) => name === action.pool)
       process.stdout.write(
-        `  pool ${action.pool}: ${pool?.algorithm.name} over ${pool?.servers.map(({ name, weight, priority }) => `${name} (weight ${weight}, priority ${priority})`).join(', ')}\n`,
+        `  pool ${action.pool} (${sourceOf(`pools.${action.pool}`)}): ${pool?.algorithm.name} over ${pool?.servers.map(({ name, weight, priority }) => `${name} (weight ${weight}, priority ${priority})`).join(', ') || 'servers that are discovered'}\n`,
       )
     })
 }
 
-function formatExplanation(explanation: Explanation): string {
-  const lines = [`listener ${explanation.listener}`]
+function formatExplanation(explanation: Explanation, sourceOf: (path: string) => string): string {
+  const lines = [`listener ${explanation.listener} (${sourceOf(`listeners.${explanation.listener}`)})`]
   if (explanation.refusal !== undefined)
     return [...lines, `  refused with ${explanation.refusal.status}: ${explanation.refusal.sentence}`].join('\n')
   for (const route of explanation.routes) {
-    lines.push(`  ${route.matches ? '✔' : '✖'} ${route.id}`)
+    lines.push(`  ${route.matches ? '✔' : '✖'} ${route.id} (${sourceOf(route.id)})`)
     for (const predicate of route.predicates)
       lines.push(`      ${predicate.holds ? '✔' : '✖'} ${predicate.predicate}: wants ${predicate.expected}, has ${predicate.actual}`)
   }

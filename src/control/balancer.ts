@@ -262,6 +262,7 @@ export class Balancer implements AdminTarget {
     this.#certificates.close()
     this.#packets.close()
     await this.#admin?.close()
+    this.#observation.collect()
     await this.#workers.close()
     await this.#observation.close()
   }

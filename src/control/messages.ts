@@ -23,7 +23,10 @@ export type ToWorker =
   | { readonly type: 'prepare'; readonly generation: number; readonly plan: WorkerPlan }
   | { readonly type: 'commit'; readonly generation: number }
   | { readonly type: 'rollback'; readonly generation: number }
+  /** Answered when everything is over and its log lines are sent. */
   | { readonly type: 'drain' }
+  /** After `drain`: the grace period is over. Not answered itself. */
+  | { readonly type: 'cut' }
 
 export interface WorkerFailure {
   readonly code: string

@@ -1,4 +1,4 @@
-import type { MessagePort } from 'node:worker_threads'
+import { type MessagePort, receiveMessageOnPort } from 'node:worker_threads'
 import type { Plan } from '../config/index.ts'
 import {
   type EventLog,
@@ -30,6 +30,7 @@ export class Observation {
   readonly #log: EventLog
   readonly #table: MetricsTable
   readonly #allocator: SeriesAllocator
+  readonly #ports = new Set<MessagePort>()
   #output: LogOutput | null = null
   #target = ''
   series: ProxySeries
@@ -61,11 +62,22 @@ export class Observation {
 
   /** Takes a worker's lines; its buffers go back to it once they are written. */
   attach(port: MessagePort): void {
-    port.on('message', ({ bytes, length }: LogChunk) => {
-      const back = (): void => port.postMessage(bytes, [bytes])
-      if (this.#output === null) back()
-      else this.#output.write(new Uint8Array(bytes, 0, length), back)
-    })
+    port.on('message', (chunk: LogChunk) => this.#write(port, chunk))
+    port.once('close', () => this.#ports.delete(port))
+    this.#ports.add(port)
+  }
+
+  /** Takes what workers have sent so far: it comes another way than their answers, which may overtake it. */
+  collect(): void {
+    for (const port of this.#ports) {
+      for (let next = receiveMessageOnPort(port); next !== undefined; next = receiveMessageOnPort(port)) this.#write(port, next.message)
+    }
+  }
+
+  #write(port: MessagePort, { bytes, length }: LogChunk): void {
+    const back = (): void => port.postMessage(bytes, [bytes])
+    if (this.#output === null) back()
+    else this.#output.write(new Uint8Array(bytes, 0, length), back)
   }
 
   /** A worker is gone, and with it its connections. */

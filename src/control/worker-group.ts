@@ -8,6 +8,8 @@ import type { WorkerPlan } from './worker-plan.ts'
 /** A worker that dies within this time of its start counts towards giving up on it. */
 const RESTART_WINDOW_MS = 60_000
 const MAX_RESTARTS_PER_WINDOW = 5
+/** What is cut off has so long for its last bytes and its lines in the log. */
+const CUT_MS = 1000
 
 export type WorkerSetupBase = Omit<WorkerSetup, 'index' | 'accessLog'>
 
@@ -83,14 +85,14 @@ export class WorkerGroup extends EventEmitter<WorkerGroupEvents> {
     return addresses
   }
 
-  /** Stops accepting and resolves when all exchanges are done, or after `graceMs`. True if all were done. */
+  /** Stops accepting and resolves when all exchanges are done, which those that are not after `graceMs` are then made to be. True if all were done. */
   async drain(graceMs: number): Promise<boolean> {
-    const grace = Promise.withResolvers<boolean>()
-    const timer = setTimeout(() => grace.resolve(false), graceMs)
-    const all = Promise.all(this.#members.map((member) => this.#ask(member, { type: 'drain' }))).then(() => true)
-    const isDrained = await Promise.race([all.catch(() => false), grace.promise])
-    clearTimeout(timer)
-    return isDrained
+    const all = Promise.all(this.#members.map((member) => this.#ask(member, { type: 'drain' })))
+    const isDrained = await isDoneWithin(graceMs, all)
+    if (isDrained) return true
+    for (const { worker } of this.#members) worker.postMessage({ type: 'cut' } satisfies ToWorker)
+    await isDoneWithin(CUT_MS, all)
+    return false
   }
 
   async close(): Promise<void> {
@@ -178,6 +180,20 @@ export class WorkerGroup extends EventEmitter<WorkerGroupEvents> {
     if (answer.type !== 'prepared') throw failureOf(answer)
     await this.#ask(member, { type: 'commit', generation })
   }
+}
+
+async function isDoneWithin(limitMs: number, done: Promise<unknown>): Promise<boolean> {
+  const limit = Promise.withResolvers<boolean>()
+  const timer = setTimeout(() => limit.resolve(false), limitMs)
+  const isDone = await Promise.race([
+    done.then(
+      () => true,
+      () => false,
+    ),
+    limit.promise,
+  ])
+  clearTimeout(timer)
+  return isDone
 }
 
 function failureOf(message: FromWorker): Error {

@@ -43,6 +43,8 @@ class WorkerThread {
         await this.#worker.drain()
         this.#sink?.flush()
         return this.say({ type: 'drained' })
+      case 'cut':
+        return this.#worker.cut()
     }
   }
 

@@ -88,7 +88,7 @@ export function tryBind(address: SocketAddress): number {
   const length = packAddress(scratch, address)
   const result = length < 0 ? length : addon.bind(fd, scratch, length)
   addon.close(fd)
-  return result < 0 ? result : 0
+  return Math.min(result, 0)
 }
 
 /** A stream socket for connecting to `address`, bound to `source` if there is one. Returns its descriptor or -errno. */

@@ -111,7 +111,9 @@ const http = options({
 
 /** One entry of `listeners`. */
 export const listener = options({
-  bind: oneOrMore(address).describe('Where to listen: "0.0.0.0:80", "[::]:80", ":80" (all IPv4 addresses), "unix:/run/web.sock".'),
+  bind: oneOrMore(address).describe(
+    'Where to listen: "0.0.0.0:80", "[::]:80", ":80" (all IPv4 addresses), "unix:/run/web.sock" (the first worker serves it).',
+  ),
   acceptProxyProtocol: acceptProxyProtocol
     .optional()
     .describe('Peers whose connections begin with a header of the PROXY protocol; none without this.'),

@@ -11,6 +11,7 @@ import { PlanUses } from './plan-use.ts'
 import { Queues } from './queues.ts'
 import { Sites } from './sites.ts'
 import { Streams } from './stream/streams.ts'
+import { TERMINATION } from './termination.ts'
 
 /** Exchanges kept for reuse; more are made under load and left to the garbage collector afterwards. */
 const MAX_SPARE_EXCHANGES = 1024
@@ -117,6 +118,15 @@ export class ProxyWorker {
 
   get downstreams(): readonly DownstreamConnection[] {
     return this.#downstreams
+  }
+
+  /** The grace period of a drain is over: what is not answered yet is refused, everything else ends in the middle. */
+  cut(): void {
+    for (const downstream of [...this.#downstreams]) {
+      if (downstream.exchange === null) downstream.connection.reset()
+      else downstream.exchange.failRequest(TERMINATION.SHUTDOWN)
+    }
+    this.streams.cut()
   }
 
   /** A client connection has begun. */

@@ -92,6 +92,39 @@ test('what is logged when Evener is told to end is written', async (t) => {
   assert.match(readFileSync(file, 'utf8'), /^127\.0\.0\.1 - - \[[^\]]+ \+0000\] "GET \/last HTTP\/1\.1" 200 \d+ "-" "-"\n$/)
 })
 
+test('what the end of the grace period cuts off is written too, and says so', async (t) => {
+  const asked = Promise.withResolvers<void>()
+  const server = await origin(t, 'never', () => asked.resolve())
+  const file = join(temporaryFolder(t), 'access.log')
+  const top = { accessLog: { path: file, format: '{uri} {status} {termination}' }, timeouts: { drain: '100ms' } }
+  const balancer = await evener(t, proxyTo([server.address], { top }))
+  const answer = request(t, { port: await balancer.port('web') }, '/endless')
+  await asked.promise
+  await end(balancer)
+  assert.equal((await answer).status, 503)
+  assert.equal(readFileSync(file, 'utf8'), '/endless 503 shutdown\n')
+})
+
+test('not one of many lines is lost when Evener is told to end in the middle of its work', async (t) => {
+  const server = await origin(t)
+  const file = join(temporaryFolder(t), 'access.log')
+  const balancer = await evener(t, proxyTo([server.address], { top: { accessLog: { path: file, format: '{uri}' } } }))
+  const target = { port: await balancer.port('web') }
+  let answered = 0
+  const ask = async (): Promise<void> => {
+    for (;;) {
+      const answer = await request(t, target, '/').catch(() => undefined)
+      if (answer === undefined) return
+      answered++
+      if (answered === 100) balancer.process.kill('SIGTERM')
+    }
+  }
+  await Promise.all(Array.from({ length: 8 }, ask))
+  assert.equal(await balancer.ended(), 0)
+  const written = readFileSync(file, 'utf8').split('\n').length - 1
+  assert.ok(written >= answered, `${answered} answers, ${written} lines`)
+})
+
 test('a log that cannot be written is said, and costs no request', async (t) => {
   const server = await origin(t)
   const file = join(temporaryFolder(t), 'missing', 'access.log')

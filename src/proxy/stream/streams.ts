@@ -50,6 +50,11 @@ export class Streams implements TimerTarget {
     else this.#onIdle = callback
   }
 
+  /** Ends all of them at once. */
+  cut(): void {
+    for (const stream of [...this.#open]) stream.abort(STREAM_END.SHUTDOWN)
+  }
+
   /** Resets the streams whose server is down or in maintenance, where their listener says so. */
   expired(): void {
     let watched = 0

@@ -18,6 +18,7 @@ export const STREAM_END = {
   SERVER_DOWN: 12,
   CLIENT_ABORTED: 13,
   OVERLOAD: 14,
+  SHUTDOWN: 15,
 } as const
 
 export interface StreamEndInfo {
@@ -43,4 +44,5 @@ export const STREAM_ENDS: readonly StreamEndInfo[] = [
   { name: 'server-down', side: 'upstream', sentence: 'The server went down, and the listener resets its connections.' },
   { name: 'client-aborted', side: 'downstream', sentence: 'The client went away before a server was connected.' },
   { name: 'overload', side: 'internal', sentence: 'The balancer has no memory left for the connection.' },
+  { name: 'shutdown', side: 'internal', sentence: 'The grace period of a shutdown was over.' },
 ]
