@@ -5,6 +5,7 @@ import { attempt } from './attempt.ts'
 import type { FixedAnswerPlan, HttpRoutePlan, SplitActionPlan } from './config.ts'
 import type { Step } from './exchange.ts'
 import { literal } from './literal.ts'
+import { MirrorRule, mirror } from './mirror.ts'
 import { readCookie } from './persistence.ts'
 import { begin, deposit, pick, pickInTurn } from './pick.ts'
 import { redirect } from './redirect.ts'
@@ -34,6 +35,7 @@ export function compileRoute(route: HttpRoutePlan, index: number, { byName: pool
     redirectStatus: 0,
     split: null,
     branch: -1,
+    mirror: route.mirror === undefined ? null : new MirrorRule(pools.get(route.mirror.pool) as PoolState, route.mirror.percent),
     rewrite: route.rewrite === undefined ? null : compileRewrite(route.rewrite),
     requestEdit: compileRequestEdit(route, subjects),
     responseEdit: route.responseHeaders === undefined ? null : compileHeaderEdit(route.responseHeaders, RESPONSE_DROPPED),
@@ -44,7 +46,7 @@ export function compileRoute(route: HttpRoutePlan, index: number, { byName: pool
   switch (action.kind) {
     case 'pool': {
       const pool = pools.get(action.pool) as PoolState
-      return { ...common, pool, steps: pool.steps }
+      return { ...common, pool, steps: common.mirror === null ? pool.steps : [mirror, ...pool.steps] }
     }
     case 'split':
       return compileSplit(common, action, pools)
@@ -67,7 +69,7 @@ function compileSplit(common: Omit<RouteState, 'steps'>, action: SplitActionPlan
     const pool = pools.get(name) as PoolState
     return { ...common, pool, steps: pool.steps, split: made, branch, timeouts }
   })
-  return { ...common, steps: [split], split: made }
+  return { ...common, steps: common.mirror === null ? [split] : [mirror, split], split: made }
 }
 
 /** What a request of the pool goes through, without what the pool does not use. */

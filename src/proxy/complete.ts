@@ -9,6 +9,10 @@ export function complete(exchange: Exchange): void {
   worker.counters.exchanged(exchange)
   worker.accessLog.write(exchange)
   exchange.replay.clear()
+  if (exchange.copy !== null) {
+    exchange.copy.leave()
+    exchange.copy = null
+  }
   if (exchange.headBlock !== -1) worker.engine.blocks.release(exchange.headBlock)
   exchange.headBlock = -1
   downstream.exchange = null

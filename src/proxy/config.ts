@@ -80,6 +80,12 @@ const route = options({
   })
     .prefault({})
     .describe("How its requests wait in the pool's queue."),
+  mirror: options({
+    pool: z.string().describe('The pool that gets the copies.'),
+    percent: z.number().min(0.01).max(100).default(100).describe('How many of a hundred requests are copied.'),
+  })
+    .optional()
+    .describe('Copies of requests go to another pool too. Nobody waits for its answers, and they are thrown away.'),
   timeouts: options({ connect, response, requestBody, tunnel }).prefault({}).describe('Override those of the pool and the listener.'),
 }).check(exactlyOne('a route', [...ROUTE_ACTIONS, 'split']))
 
@@ -206,5 +212,6 @@ function normaliseHttpRoute(
     timeouts: timeoutsOf(config.pool ?? ''),
     retry: normaliseRetry(config.retry),
     queuePriority: config.queue.priority,
+    mirror: config.mirror,
   }
 }

@@ -1,6 +1,7 @@
 import type { ClientAddress } from '../core/index.ts'
 import type { Exchange } from './exchange.ts'
 import type { ConnectionSite } from './listener.ts'
+import type { PoolSeries } from './pool-metrics.ts'
 import type { Stream } from './stream/stream.ts'
 
 /** What the proxy counts. Implemented over the metrics registry; each call is a few stores into this worker's own row. */
@@ -14,6 +15,8 @@ export interface ProxyCounters {
   handshakeFailed(site: ConnectionSite): void
   /** The exchange is over: status, termination, bytes, durations, attempts are final. */
   exchanged(exchange: Exchange): void
+  /** A request was copied to the pool and answered, or its copy came to nothing. */
+  mirrored(series: PoolSeries, isAnswered: boolean): void
   /** The stream is over: termination, bytes, durations, attempts are final. */
   streamed(stream: Stream): void
 }

@@ -5,6 +5,7 @@ import { answerError } from './answer.ts'
 import { cancelAttempt } from './attempt.ts'
 import { complete } from './complete.ts'
 import { type DownstreamConnection, PHASE } from './downstream.ts'
+import type { Copy } from './mirror.ts'
 import { readRequestBody } from './request-body.ts'
 import { RequestKeys } from './request-key.ts'
 import type { BackOff } from './retry.ts'
@@ -68,6 +69,8 @@ export class Exchange {
   replacesCookies = false
   /** The branch of a split that the client's cookie names, or -1. */
   splitRead = -1
+  /** The copy that still needs the request's body; null where the request is not mirrored, or its copy goes on alone. */
+  copy: Copy | null = null
   /** Its place in the pool's queue; null until it has to wait for the first time. */
   turn: Turn | null = null
   /** The time until its next attempt; null until it needs one for the first time. */

@@ -194,6 +194,10 @@ export class RowCounters implements ProxyCounters {
     this.#row[site.series.headersRefused[refusal]]++
   }
 
+  mirrored(series: PoolSeries, isAnswered: boolean): void {
+    this.#row[isAnswered ? series.mirrored : series.mirrorsLost]++
+  }
+
   streamed(stream: Stream): void {
     countStream(this.#row, stream)
   }

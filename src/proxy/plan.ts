@@ -65,6 +65,8 @@ export interface HttpRoutePlan extends Omit<RoutePlan, 'action'> {
   readonly retry: RetryPlan
   /** In the queue of its pool; 0 is first. */
   readonly queuePriority: number
+  /** Copies of so many percent of the requests go to another pool, and their answers nowhere. */
+  readonly mirror: { readonly pool: string; readonly percent: number } | undefined
 }
 
 /** Several pools, by weight. */

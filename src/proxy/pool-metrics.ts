@@ -21,6 +21,18 @@ export const POOL_METRICS = {
     help: 'Requests that waited already when another one came to the queue, summed up; the mean position is this by evener_pool_queued_total.',
     labels: ['pool'],
   },
+  mirrored: {
+    name: 'evener_pool_mirrored_total',
+    type: 'counter',
+    help: 'Requests that were copied to the pool by a mirror, and answered.',
+    labels: ['pool'],
+  },
+  mirrorsLost: {
+    name: 'evener_pool_mirrors_lost_total',
+    type: 'counter',
+    help: 'Copies of requests that the pool did not get or not answer: no server available, full, too slow, or failed.',
+    labels: ['pool'],
+  },
 } as const satisfies Record<string, MetricDefinition>
 
 /** Where a pool's series are in the metrics table. Plain data for the workers. */

@@ -3,8 +3,10 @@ import { BODY, writeChunkHeader } from '../http/index.ts'
 import type { DownstreamConnection } from './downstream.ts'
 import type { Exchange } from './exchange.ts'
 import { CRLF, LAST_CHUNK_LINE } from './literal.ts'
+import type { Copy } from './mirror.ts'
 import type { ListenerSite, RouteState } from './site.ts'
 import { TERMINATION } from './termination.ts'
+import type { ProxyWorker } from './worker.ts'
 
 /** "ffffffff\r\n" at most, because a slice never leaves its block. */
 const CHUNK_HEADER_BYTES = 12
@@ -50,6 +52,7 @@ function passOn(exchange: Exchange, connection: Connection, start: number, end: 
     exchange.failRequest(TERMINATION.REQUEST_BODY_TOO_LARGE)
     return false
   }
+  if (exchange.copy !== null) mirrorBody(exchange, exchange.copy, start, end)
   if (exchange.isReplayable) {
     if (exchange.requestBytes <= (exchange.route as RouteState).retry.bufferBytes) exchange.replay.push(start, end)
     else {
@@ -63,17 +66,33 @@ function passOn(exchange: Exchange, connection: Connection, start: number, end: 
 
 function finishRequestBody(exchange: Exchange, connection: Connection): void {
   if (exchange.request.body === BODY.CHUNKED && !sendLastChunk(exchange, connection, exchange.requestBody.trailers)) connection.reset()
+  if (exchange.copy !== null) finishMirroredBody(exchange, exchange.copy)
   exchange.requestCompleted()
   exchange.upstream?.armResponse()
 }
 
+function mirrorBody(exchange: Exchange, copy: Copy, start: number, end: number): void {
+  copy.send(start, end)
+  if (copy.isOver) exchange.copy = null
+}
+
+function finishMirroredBody(exchange: Exchange, copy: Copy): void {
+  exchange.copy = null
+  copy.finishBody()
+}
+
+/** Whoever sends a message with a body. */
+interface Sender {
+  readonly worker: ProxyWorker
+}
+
 /** One run of body bytes, in a chunk of its own where the message is chunked. */
-export function sendData(exchange: Exchange, connection: Connection, start: number, end: number, isChunked: boolean): void {
+export function sendData({ worker }: Sender, connection: Connection, start: number, end: number, isChunked: boolean): void {
   if (!isChunked) {
     connection.send(start, end)
     return
   }
-  const memory = exchange.worker.engine.memory
+  const memory = worker.engine.memory
   const header = connection.reserve(CHUNK_HEADER_BYTES)
   if (header === -1) {
     connection.reset()
@@ -92,10 +111,10 @@ export function sendData(exchange: Exchange, connection: Connection, start: numb
 }
 
 /** Ends a chunked message with the trailer fields that came with it; false when there is no memory for that. */
-export function sendLastChunk(exchange: Exchange, connection: Connection, trailers: Uint8Array): boolean {
+export function sendLastChunk({ worker }: Sender, connection: Connection, trailers: Uint8Array): boolean {
   const start = connection.reserve(LAST_CHUNK_LINE.length + trailers.length + CRLF.length)
   if (start === -1) return false
-  const writer = exchange.worker.headWriter
+  const writer = worker.headWriter
   writer.begin(start)
   writer.literal(LAST_CHUNK_LINE)
   writer.literal(trailers)

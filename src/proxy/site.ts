@@ -8,6 +8,7 @@ import type { ErrorPages } from './error-pages.ts'
 import type { Step } from './exchange.ts'
 import type { HeaderPolicy } from './header-gate.ts'
 import type { ListenerSeries } from './metrics.ts'
+import type { MirrorRule } from './mirror.ts'
 import type { PlanUse } from './plan-use.ts'
 import type { Split } from './split.ts'
 import type { PoolState } from './upstream/pool-state.ts'
@@ -60,6 +61,8 @@ export interface RouteState {
   /** The action `split`; a branch of it has the number of its pool, the route itself -1. */
   readonly split: Split | null
   readonly branch: number
+  /** Where copies of its requests go; null where none are made. */
+  readonly mirror: MirrorRule | null
   readonly rewrite: Rewrite | null
   readonly requestEdit: HeaderEdit | null
   readonly responseEdit: HeaderEdit | null

@@ -7,6 +7,7 @@ import { DownWatch } from './down-watch.ts'
 import type { DownstreamConnection } from './downstream.ts'
 import { Exchange } from './exchange.ts'
 import { HeadWriter } from './head-writer.ts'
+import { Mirrors } from './mirror.ts'
 import { PlanUses } from './plan-use.ts'
 import { Queues } from './queues.ts'
 import { Sites } from './sites.ts'
@@ -53,6 +54,7 @@ export class ProxyWorker {
   /** Where requests wait for a place in a pool. */
   readonly queues: Queues
   readonly downWatch: DownWatch
+  readonly mirrors: Mirrors
   /** Whether other workers listen on the same ports. */
   readonly sharesPorts: boolean
   readonly streams: Streams
@@ -74,6 +76,7 @@ export class ProxyWorker {
     this.planUses = new PlanUses(options.table, options.index)
     this.queues = new Queues(engine, options.wakeLine)
     this.downWatch = new DownWatch(this)
+    this.mirrors = new Mirrors(this)
     this.sites = new Sites(this)
     this.streams = new Streams(engine, this.random)
     this.sharesPorts = options.sharesPorts
