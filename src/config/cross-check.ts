@@ -57,7 +57,7 @@ function checkIdleOptions(path: Path, route: object): Finding[] {
 
 function* routesIn(values: unknown): Generator<[Path, object]> {
   for (const [listener, entry] of Object.entries(member(values, 'listeners') ?? {})) {
-    for (const kind of ['http', 'tcp']) {
+    for (const kind of ['http', 'tcp', 'udp']) {
       const options = member(entry, kind)
       if (options !== undefined && 'pool' in options) yield [['listeners', listener, kind], options]
       const routes = member(options, 'routes')
@@ -87,18 +87,23 @@ function textMember(value: unknown, key: string): string | undefined {
 
 function checkBinds(plan: Plan): Finding[] {
   const findings: Finding[] = []
-  const taken: { readonly owner: string; readonly address: SocketAddress }[] = []
-  if (plan.admin !== undefined) taken.push({ owner: 'the admin endpoint', address: plan.admin.bind })
-  for (const { name, bind } of plan.listeners) {
+  const taken: { readonly owner: string; readonly address: SocketAddress; readonly isUdp: boolean }[] = []
+  if (plan.admin !== undefined) taken.push({ owner: 'the admin endpoint', address: plan.admin.bind, isUdp: false })
+  for (const { name, bind, kind } of plan.listeners) {
+    const isUdp = kind === 'udp'
     for (const [index, address] of bind.entries()) {
-      const clash = taken.find((other) => overlap(other.address, address))
+      if (isUdp && address.family === 'unix')
+        findings.push(
+          fail(['listeners', name, 'bind', index], 'CONFIG_INVALID_ADDRESS', 'datagrams come to IP addresses, not to Unix sockets'),
+        )
+      const clash = taken.find((other) => other.isUdp === isUdp && overlap(other.address, address))
       if (clash !== undefined) {
         const [here, there] = [formatAddress(address), formatAddress(clash.address)]
         const message =
           here === there ? `${here} is bound by ${clash.owner} already` : `${here} overlaps ${there}, which ${clash.owner} binds`
         findings.push(fail(['listeners', name, 'bind', index], 'CONFIG_DUPLICATE', message))
       }
-      taken.push({ owner: `listener "${name}"`, address })
+      taken.push({ owner: `listener "${name}"`, address, isUdp })
     }
   }
   return findings

@@ -1,6 +1,6 @@
 import { availableParallelism } from 'node:os'
 import type { Diagnostic, Plan } from '../config/index.ts'
-import { formatAddress } from '../core/index.ts'
+import { formatAddress, type SocketAddress } from '../core/index.ts'
 import { createEventLog, type EventLog } from '../observe/index.ts'
 import { PoolTable } from '../pool/index.ts'
 import { type AdminTarget, adminApi, type ReloadResult } from './admin/api.ts'
@@ -163,7 +163,7 @@ export class Balancer implements AdminTarget {
   }
 
   async #start(plan: Plan, workers: number): Promise<void> {
-    for (const listener of plan.listeners) for (const address of listener.bind) await demandFree(address)
+    for (const { bind, kind } of plan.listeners) for (const address of bind) await demandFree(address, kind === 'udp')
     if (plan.admin !== undefined) {
       this.#admin = new AdminServer(plan.admin, packetApi(this.#packets, adminApi(this)))
       await this.#admin.listen()
@@ -188,10 +188,10 @@ export class Balancer implements AdminTarget {
       return { ok: false, message, diagnostics }
     }
     let notes: readonly string[] = []
-    const known = new Set(this.#inForce.plan.listeners.flatMap((listener) => listener.bind.map(formatAddress)))
+    const known = new Set(this.#inForce.plan.listeners.flatMap(({ bind, kind }) => bind.map((address) => placeOf(kind, address))))
     try {
-      for (const listener of plan.listeners) {
-        for (const address of listener.bind) if (!known.has(formatAddress(address))) await demandFree(address)
+      for (const { bind, kind } of plan.listeners) {
+        for (const address of bind) if (!known.has(placeOf(kind, address))) await demandFree(address, kind === 'udp')
       }
       notes = this.#notApplied(plan)
       await this.#apply(plan)
@@ -266,4 +266,9 @@ export class Balancer implements AdminTarget {
     await this.#workers.close()
     await this.#observation.close()
   }
+}
+
+/** Addresses of connections and of datagrams are different ones. */
+function placeOf(kind: string, address: SocketAddress): string {
+  return `${kind === 'udp' ? 'udp' : 'tcp'} ${formatAddress(address)}`
 }

@@ -1,3 +1,4 @@
+import { createSocket } from 'node:dgram'
 import { rmSync, statSync } from 'node:fs'
 import { connect, createServer } from 'node:net'
 import { EvenerError, formatAddress, type SocketAddress } from '../core/index.ts'
@@ -7,9 +8,10 @@ import { errnoName, tryBind } from '../kernel/index.ts'
  * Throws when somebody else listens on the address. Workers share their ports (SO_REUSEPORT), and so would a second Evener of
  * the same user, silently taking half of the connections; a socket without that option finds out.
  */
-export async function demandFree(address: SocketAddress): Promise<void> {
+export async function demandFree(address: SocketAddress, isUdp = false): Promise<void> {
   if (address.family === 'unix') return demandFreePath(address.path)
   if (address.port === 0) return
+  if (isUdp) return demandFreeForDatagrams(address)
   const bound = bindOnly(address)
   if (bound === undefined) return listenOnce(address)
   if (bound < 0) throw listenError(address, systemError(bound))
@@ -42,6 +44,21 @@ async function listenOnce(address: Exclude<SocketAddress, { family: 'unix' }>): 
     throw listenError(address, error as NodeJS.ErrnoException)
   } finally {
     server.close()
+  }
+}
+
+async function demandFreeForDatagrams(address: Exclude<SocketAddress, { family: 'unix' }>): Promise<void> {
+  const isIPv6 = address.family === 6
+  const socket = createSocket({ type: isIPv6 ? 'udp6' : 'udp4', ipv6Only: isIPv6 })
+  try {
+    await new Promise<void>((resolve, reject) => {
+      socket.once('error', reject)
+      socket.bind({ address: address.host, port: address.port, exclusive: true }, resolve)
+    })
+  } catch (error) {
+    throw listenError(address, error as NodeJS.ErrnoException)
+  } finally {
+    socket.close()
   }
 }
 

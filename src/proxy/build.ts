@@ -3,7 +3,8 @@ import { definitionOf, Pool, type PoolPlan, type SlotAssignment } from '../pool/
 import { Router } from '../route/index.ts'
 import { compileRoute, fixedAnswer, stepsOf } from './build-route.ts'
 import { ClientSubject, subjectFields } from './client-subject.ts'
-import type { AcceptProxyProtocolPlan, ErrorPagePlan, HttpListenerPlan, ListenerPlan, TcpListenerPlan } from './config.ts'
+import type { AcceptProxyProtocolPlan, ErrorPagePlan, HttpListenerPlan, ListenerPlan, TcpListenerPlan, UdpListenerPlan } from './config.ts'
+import type { DatagramSite } from './datagram/site.ts'
 import { ErrorPages } from './error-pages.ts'
 import type { HeaderPolicy } from './header-gate.ts'
 import type { ConnectionSite } from './listener.ts'
@@ -27,8 +28,9 @@ export interface ProxyPlan {
 /** A Plan compiled for one worker. Nothing of it is in force yet. */
 export interface CompiledPlan {
   readonly use: PlanUse
-  /** In the order of the Plan's listeners. */
+  /** In the order of the Plan's listeners, first those that accept connections, then those for datagrams. */
   readonly sites: readonly ConnectionSite[]
+  readonly datagrams: readonly DatagramSite[]
   readonly pools: readonly PoolState[]
 }
 
@@ -66,8 +68,11 @@ export function compilePlan(
   const trusted = new CidrSet(plan.trustedProxies)
   const errorPages = new ErrorPages(plan.errorPages)
   const shared = { use, series, trusted, errorPages, byName, subjects: subjectFields(plan.listeners) }
-  const sites = plan.listeners.map((listener) => (listener.kind === 'http' ? compileHttp(listener, shared) : compileTcp(listener, shared)))
-  return { use, sites, pools }
+  const sites = plan.listeners
+    .filter((listener) => listener.kind !== 'udp')
+    .map((listener) => (listener.kind === 'http' ? compileHttp(listener, shared) : compileTcp(listener, shared)))
+  const datagrams = plan.listeners.filter((listener) => listener.kind === 'udp').map((listener) => compileUdp(listener, shared))
+  return { use, sites, datagrams, pools }
 }
 
 interface Shared {
@@ -121,6 +126,23 @@ function compileTcp(listener: TcpListenerPlan, shared: Shared): StreamSite {
       const state = shared.byName.get(pool) as PoolState
       return { id, connectMs, pool: state, proxyProtocol: proxyProtocol ?? state.proxyProtocol }
     }),
+  }
+}
+
+function compileUdp(listener: UdpListenerPlan, shared: Shared): DatagramSite {
+  const { name, idleMs, maxSessions, datagrams, responses } = listener
+  return {
+    kind: 'udp',
+    name,
+    id: `listeners.${name}.udp`,
+    series: shared.series.udp[name],
+    use: shared.use,
+    pool: shared.byName.get(listener.pool) as PoolState,
+    idleMs,
+    maxSessions,
+    datagrams,
+    responses,
+    reselects: listener.onServerDown === 'reselect',
   }
 }
 

@@ -16,6 +16,7 @@ import {
   sizeBetween,
   sizeOrNone,
 } from '../schema/index.ts'
+import { normaliseUdp, udp } from './datagram/option.ts'
 import type { ExchangeTimeoutsPlan, HttpListenerPlan, HttpRoutePlan, ListenerPlan } from './plan.ts'
 import { acceptProxyProtocol, normaliseAcceptProxyProtocol } from './proxy-protocol/option.ts'
 import { normaliseRetry, retry } from './retry-option.ts'
@@ -126,12 +127,22 @@ export const listener = options({
   tls: tlsListener.optional().describe('Serves over TLS; requests in the clear are answered with 400.'),
   http: http.optional().describe('Requests of HTTP/1.1 and HTTP/1.0.'),
   tcp: tcp.optional().describe('Connections of any protocol over TCP, byte for byte.'),
+  udp: udp.optional().describe('Datagrams of any protocol over UDP.'),
   packet: packet.optional().describe('Packets that the kernel forwards: NAT, direct routing, tunnels.'),
 }).check(
-  exactlyOne('a listener', ['http', 'tcp', 'packet']),
+  exactlyOne('a listener', ['http', 'tcp', 'udp', 'packet']),
   always((value, report) => {
+    if (value.udp !== undefined && value.acceptProxyProtocol !== undefined)
+      report({ code: 'CONFIG_CONFLICT', message: '"acceptProxyProtocol" and "udp" do not go together' }, ['acceptProxyProtocol'])
     if (value.tls === undefined) return
-    const other = value.packet !== undefined ? 'packet' : value.acceptProxyProtocol !== undefined ? 'acceptProxyProtocol' : undefined
+    const other =
+      value.packet !== undefined
+        ? 'packet'
+        : value.udp !== undefined
+          ? 'udp'
+          : value.acceptProxyProtocol !== undefined
+            ? 'acceptProxyProtocol'
+            : undefined
     if (other !== undefined) report({ code: 'CONFIG_CONFLICT', message: `"tls" and "${other}" do not go together` }, ['tls'])
   }),
 )
@@ -153,6 +164,7 @@ export interface ListenerDefaults {
 
 export function normaliseListener(name: string, config: ListenerConfig, defaults: ListenerDefaults): ListenerPlan {
   const { bind, tcp: stream } = config
+  if (config.udp !== undefined) return normaliseUdp(name, bind, config.udp)
   const accept = normaliseAcceptProxyProtocol(config.acceptProxyProtocol)
   const tls = normaliseTls(config.tls)
   if (stream === undefined) {

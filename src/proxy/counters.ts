@@ -1,4 +1,6 @@
 import type { ClientAddress } from '../core/index.ts'
+import type { DatagramSession } from './datagram/session.ts'
+import type { DatagramSite } from './datagram/site.ts'
 import type { Exchange } from './exchange.ts'
 import type { ConnectionSite } from './listener.ts'
 import type { PoolSeries } from './pool-metrics.ts'
@@ -8,6 +10,11 @@ import type { Stream } from './stream/stream.ts'
 export interface ProxyCounters {
   connectionOpened(site: ConnectionSite): void
   connectionClosed(site: ConnectionSite): void
+  sessionBegan(site: DatagramSite): void
+  /** The session is over: termination, bytes, durations are final. */
+  sessionEnded(session: DatagramSession): void
+  /** By DATAGRAM_DROP. */
+  datagramDropped(site: DatagramSite, reason: number): void
   /** A connection was refused for its header of the PROXY protocol; by HEADER_REFUSAL. */
   headerRefused(site: ConnectionSite, refusal: number): void
   /** A handshake is done; `isResumed` if a session of before was taken up. */
@@ -25,6 +32,7 @@ export interface ProxyCounters {
 export interface ExchangeLog {
   write(exchange: Exchange): void
   writeStream(stream: Stream): void
+  writeSession(session: DatagramSession): void
   /** A connection that did not get to its listener. */
   writeRefused(listener: string, client: ClientAddress, reason: string, bytesIn: number): void
 }

@@ -3,6 +3,8 @@ import { type Engine, Timer, type TimerTarget } from '../engine/index.ts'
 import { FIELD } from '../http/index.ts'
 import { type AccessLogSink, LogRecord, NO_HTTP } from '../observe/index.ts'
 import type { ExchangeLog } from './counters.ts'
+import type { DatagramSession } from './datagram/session.ts'
+import { SESSION_ENDS } from './datagram/termination.ts'
 import type { DownstreamConnection } from './downstream.ts'
 import type { Exchange } from './exchange.ts'
 import { literal } from './literal.ts'
@@ -16,7 +18,7 @@ const FLUSH_MS = 50
 /** RFC 7239 §6.2, for clients on a Unix socket. */
 const UNKNOWN = literal('unknown')
 /** Where no access log is configured. */
-export const NO_LOG: ExchangeLog = { write() {}, writeStream() {}, writeRefused() {} }
+export const NO_LOG: ExchangeLog = { write() {}, writeStream() {}, writeSession() {}, writeRefused() {} }
 
 /** Writes a line for each exchange. The first of a chunk arms the timer that sends the chunk off. */
 export class ExchangeLogger implements ExchangeLog, TimerTarget {
@@ -73,6 +75,25 @@ export class ExchangeLogger implements ExchangeLog, TimerTarget {
     record.pool = route?.pool.name ?? ''
     record.server = serverIndex === -1 ? '' : (route?.pool.servers[serverIndex].name ?? '')
     record.termination = STREAM_ENDS[stream.termination].name
+    this.#send(record)
+  }
+
+  writeSession(session: DatagramSession): void {
+    const record = this.#record
+    const { site, worker, serverIndex, client } = session
+    forgetRequest(record)
+    record.timeMs = worker.engine.wallClock()
+    record.client = literal(formatIp(client.address))
+    record.bytesIn = session.bytesIn
+    record.bytesOut = session.bytesOut
+    record.durationMs = worker.engine.now() - session.startMs
+    record.firstByteMs = session.firstByteMs === 0 ? -1 : session.firstByteMs - session.startMs
+    record.attempts = 1
+    record.listener = site.name
+    record.route = site.id
+    record.pool = site.pool.name
+    record.server = site.pool.servers[serverIndex].name
+    record.termination = SESSION_ENDS[session.termination].name
     this.#send(record)
   }
 

@@ -11,6 +11,7 @@
  */
 export type { ProxyPlan } from './build.ts'
 export type { ExchangeLog, ProxyCounters } from './counters.ts'
+export { SESSION_ENDS } from './datagram/termination.ts'
 export type { Exchange } from './exchange.ts'
 export { ExchangeLogger, NO_LOG } from './exchange-log.ts'
 export { allocateSeries, PROXY_METRICS, type ProxySeries, RowCounters } from './metrics.ts'

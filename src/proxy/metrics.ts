@@ -1,5 +1,8 @@
 import { type MetricDefinition, observeDuration, type SeriesAllocator } from '../observe/index.ts'
 import type { ProxyCounters } from './counters.ts'
+import { allocateDatagramSeries, countSession, DATAGRAM_METRICS, type DatagramSeries } from './datagram/metrics.ts'
+import type { DatagramSession } from './datagram/session.ts'
+import type { DatagramSite } from './datagram/site.ts'
 import type { Exchange } from './exchange.ts'
 import { HEADER_REFUSALS } from './header-gate.ts'
 import type { ConnectionSite } from './listener.ts'
@@ -11,6 +14,18 @@ import { TERMINATIONS } from './termination.ts'
 import type { PoolState } from './upstream/pool-state.ts'
 
 const HANDSHAKES = ['full', 'resumed', 'failed'] as const
+/** Under keys of their own in the list of all. */
+const UDP_METRICS = {
+  udpSessions: DATAGRAM_METRICS.sessions,
+  udpEnds: DATAGRAM_METRICS.ends,
+  udpDuration: DATAGRAM_METRICS.duration,
+  udpDatagramsIn: DATAGRAM_METRICS.datagramsIn,
+  udpDatagramsOut: DATAGRAM_METRICS.datagramsOut,
+  udpBytesIn: DATAGRAM_METRICS.bytesIn,
+  udpBytesOut: DATAGRAM_METRICS.bytesOut,
+  udpDropped: DATAGRAM_METRICS.dropped,
+} as const
+
 const STATUS_CLASSES = ['none', '1xx', '2xx', '3xx', '4xx', '5xx'] as const
 
 /** What this room counts, in the order in which it is shown. */
@@ -63,6 +78,7 @@ export const PROXY_METRICS = {
   tcpBytesOut: STREAM_METRICS.bytesOut,
   tcpAttempts: STREAM_METRICS.attempts,
   tcpRetries: STREAM_METRICS.retries,
+  ...UDP_METRICS,
   logDropped: {
     name: 'evener_access_log_dropped_total',
     type: 'counter',
@@ -98,6 +114,7 @@ export interface ListenerSeries extends ConnectionSeries {
 export interface ProxySeries {
   readonly http: Readonly<Record<string, ListenerSeries>>
   readonly tcp: Readonly<Record<string, StreamSeries>>
+  readonly udp: Readonly<Record<string, DatagramSeries>>
   /** In the Plan's order. */
   readonly pools: readonly PoolSeries[]
   readonly logDropped: number
@@ -106,7 +123,7 @@ export interface ProxySeries {
 /** What of a listener its series depend on. */
 export interface CountedListener {
   readonly name: string
-  readonly kind: 'http' | 'tcp'
+  readonly kind: 'http' | 'tcp' | 'udp'
   readonly acceptProxyProtocol?: object | undefined
   readonly tls?: object | undefined
 }
@@ -133,6 +150,9 @@ export function allocateSeries(
   return {
     pools: pools.map(({ name }) => allocatePoolSeries(allocator, name)),
     http: of('http', (name, shared) => allocateHttpSeries(allocator, name, shared)),
+    udp: Object.fromEntries(
+      listeners.filter(({ kind }) => kind === 'udp').map(({ name }) => [name, allocateDatagramSeries(allocator, name)]),
+    ),
     tcp: of('tcp', (name, shared) => allocateStreamSeries(allocator, name, shared)),
     logDropped: allocator.cell(PROXY_METRICS.logDropped, []),
   }
@@ -188,6 +208,18 @@ export class RowCounters implements ProxyCounters {
     row[series.attempts] += exchange.attempts
     if (exchange.attempts > 1) row[series.retries] += exchange.attempts - 1
     if (exchange.queuePosition >= 0) countQueued(row, (exchange.pool as PoolState).series, exchange)
+  }
+
+  sessionBegan(site: DatagramSite): void {
+    this.#row[site.series.connections]++
+  }
+
+  sessionEnded(session: DatagramSession): void {
+    countSession(this.#row, session)
+  }
+
+  datagramDropped(site: DatagramSite, reason: number): void {
+    this.#row[site.series.dropped[reason]]++
   }
 
   headerRefused(site: ConnectionSite, refusal: number): void {

@@ -1,10 +1,12 @@
 import type { SocketAddress } from '../core/index.ts'
 import type { CookiePersistence } from '../pool/index.ts'
 import type { RouteActionPlan, RoutePlan } from '../route/index.ts'
+import type { UdpListenerPlan } from './datagram/plan.ts'
 import type { AcceptProxyProtocolPlan } from './proxy-protocol/option.ts'
 import type { TcpListenerPlan } from './stream/plan.ts'
 import type { TlsListenerPlan } from './tls-plan.ts'
 
+export type * from './datagram/plan.ts'
 export type { AcceptProxyProtocolPlan } from './proxy-protocol/option.ts'
 export type * from './stream/plan.ts'
 
@@ -28,7 +30,7 @@ export interface HttpListenerPlan {
 }
 
 /** One entry of `listeners`. */
-export type ListenerPlan = HttpListenerPlan | TcpListenerPlan
+export type ListenerPlan = HttpListenerPlan | TcpListenerPlan | UdpListenerPlan
 
 /** Which fields tell the server about the client. Whatever the mode, those of an untrusted peer are removed. */
 export type ForwardedMode = 'both' | 'forwarded' | 'x-forwarded' | 'none'

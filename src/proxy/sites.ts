@@ -2,6 +2,8 @@ import { formatAddress, type SocketAddress } from '../core/index.ts'
 import type { Listener, TlsClient } from '../engine/index.ts'
 import type { PoolPlan, SlotAssignment } from '../pool/index.ts'
 import { type CompiledPlan, compilePlan, type ProxyPlan } from './build.ts'
+import type { ListenerPlan, UdpListenerPlan } from './config.ts'
+import { DatagramSites, type PreparedPorts } from './datagram/sites.ts'
 import { type ConnectionSite, ListenerState, serveHttp, serveStream } from './listener.ts'
 import type { ProxySeries } from './metrics.ts'
 import type { ListenerSite } from './site.ts'
@@ -25,6 +27,7 @@ export interface PreparedSites {
   readonly compiled: CompiledPlan
   /** By address as the configuration writes it. Bound already, or bound for this Plan. */
   readonly sockets: ReadonlyMap<string, Socket>
+  readonly ports: PreparedPorts
   readonly servers: ReadonlyMap<string, UpstreamServer>
   readonly plan: ProxyPlan
   readonly tls: ReturnType<TlsSites['prepare']>
@@ -44,11 +47,13 @@ export class Sites {
 
   readonly #tls: TlsSites
   readonly #tlsServers: TlsServers
+  readonly #datagrams: DatagramSites
 
   constructor(worker: ProxyWorker) {
     this.#worker = worker
     this.#tls = new TlsSites(worker.engine)
     this.#tlsServers = new TlsServers(worker.engine)
+    this.#datagrams = new DatagramSites(worker)
   }
 
   /** Rejects with EvenerError LISTEN_* when an address cannot be bound; then nothing has changed. */
@@ -62,25 +67,26 @@ export class Sites {
       return server
     })
     const sockets = new Map<string, Socket>()
-    const tls = this.#tls.prepare(plan.listeners, files, false)
-    const prepared = { compiled, sockets, servers, plan, tls, tlsServers }
+    const tls = this.#tls.prepare(plan.listeners.filter(isAccepting), files, false)
+    const prepared = { compiled, sockets, servers, plan, tls, tlsServers, ports: new Map() as PreparedPorts }
     try {
-      for (const listener of plan.listeners) for (const address of listener.bind) await this.#bind(address, sockets)
+      for (const { kind, bind } of plan.listeners) if (kind !== 'udp') for (const address of bind) await this.#bind(address, sockets)
+      return { ...prepared, ports: await this.#datagrams.prepare(plan.listeners.filter(isUdp)) }
     } catch (error) {
       this.rollback(prepared)
       throw error
     }
-    return prepared
   }
 
   rollback(prepared: PreparedSites): void {
     this.#tls.rollback(prepared.tls)
     this.#tlsServers.rollback(prepared.tlsServers)
+    this.#datagrams.rollback(prepared.ports)
     for (const [key, socket] of prepared.sockets) if (this.#sockets.get(key) !== socket) socket.listener.close()
   }
 
   commit(prepared: PreparedSites): void {
-    const { compiled, sockets, servers, plan, tls, tlsServers } = prepared
+    const { compiled, sockets, servers, plan, tls, tlsServers, ports } = prepared
     for (const pool of plan.pools) {
       for (const index of pool.servers.keys()) {
         const key = serverKey(pool, index)
@@ -95,7 +101,9 @@ export class Sites {
     const isWatched = plan.listeners.some((listener) => listener.kind === 'http' && listener.onServerDown === 'reset')
     this.#worker.downWatch.watch(isWatched ? compiled.pools : [])
     this.#commitListeners(compiled.sites, plan, sockets)
-    for (const { name, bind } of plan.listeners) {
+    this.#datagrams.commit(plan.listeners.filter(isUdp), compiled.datagrams, ports)
+    for (const { name, bind, kind } of plan.listeners) {
+      if (kind === 'udp') continue
       for (const address of bind) sockets.get(formatAddress(address))?.listener.secure(tls.get(name)?.server)
     }
     this.#tls.commit(tls)
@@ -110,6 +118,7 @@ export class Sites {
   close(): void {
     for (const socket of this.#sockets.values()) socket.listener.close()
     this.#sockets = new Map()
+    this.#datagrams.close()
   }
 
   /** The addresses that each listener is bound to. */
@@ -118,15 +127,18 @@ export class Sites {
       const socket = prepared.sockets.get(formatAddress(address))
       return formatAddress(socket === undefined ? address : socket.listener.address)
     }
-    return Object.fromEntries(prepared.plan.listeners.map((listener) => [listener.name, listener.bind.map(bound)]))
+    const all = (listener: ListenerPlan): string[] =>
+      listener.kind === 'udp' ? this.#datagrams.addressesOf(listener, prepared.ports) : listener.bind.map(bound)
+    return Object.fromEntries(prepared.plan.listeners.map((listener) => [listener.name, all(listener)]))
   }
 
   #commitListeners(sites: readonly ConnectionSite[], plan: ProxyPlan, sockets: ReadonlyMap<string, Socket>): void {
     const listeners = new Map<string, AnyListener>()
+    const plans = plan.listeners.filter(isAccepting)
     for (const [index, site] of sites.entries()) {
       const state = this.#stateOf(site)
       listeners.set(`${site.kind} ${site.name}`, state)
-      const own = plan.listeners[index].bind.flatMap((address) => sockets.get(formatAddress(address)) ?? [])
+      const own = plans[index].bind.flatMap((address) => sockets.get(formatAddress(address)) ?? [])
       for (const socket of own) socket.owner = state
       state.replaceSockets(own.map((socket) => socket.listener))
     }
@@ -166,6 +178,14 @@ export class Sites {
     )
     sockets.set(key, socket)
   }
+}
+
+function isAccepting(listener: ListenerPlan): listener is Exclude<ListenerPlan, UdpListenerPlan> {
+  return listener.kind !== 'udp'
+}
+
+function isUdp(listener: ListenerPlan): listener is UdpListenerPlan {
+  return listener.kind === 'udp'
 }
 
 function serverKey(pool: PoolPlan, index: number): string {

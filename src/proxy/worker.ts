@@ -2,6 +2,7 @@ import type { Engine } from '../engine/index.ts'
 import type { HeadLimits } from '../http/index.ts'
 import { type PoolTable, type Random, SeededRandom, type WakeLine } from '../pool/index.ts'
 import type { ExchangeLog, ProxyCounters } from './counters.ts'
+import { Sessions } from './datagram/sessions.ts'
 import { DateLine } from './date.ts'
 import { DownWatch } from './down-watch.ts'
 import type { DownstreamConnection } from './downstream.ts'
@@ -58,6 +59,7 @@ export class ProxyWorker {
   /** Whether other workers listen on the same ports. */
   readonly sharesPorts: boolean
   readonly streams: Streams
+  readonly sessions = new Sessions()
   readonly #downstreams: DownstreamConnection[] = []
   isDraining = false
   readonly #spare: Exchange[] = []
@@ -111,12 +113,12 @@ export class ProxyWorker {
     this.isDraining = true
     this.sites.close()
     for (const downstream of [...this.#downstreams]) if (downstream.isIdle) downstream.connection.close()
-    const streamed = Promise.withResolvers<void>()
+    const [streamed, told, exchanged] = [Promise.withResolvers<void>(), Promise.withResolvers<void>(), Promise.withResolvers<void>()]
     this.streams.whenIdle(() => this.engine.defer(streamed.resolve))
-    if (this.#downstreams.length === 0) return streamed.promise
-    const exchanged = Promise.withResolvers<void>()
-    this.#onIdle = exchanged.resolve
-    return Promise.all([exchanged.promise, streamed.promise]).then(() => {})
+    this.sessions.whenIdle(() => this.engine.defer(told.resolve))
+    if (this.#downstreams.length === 0) exchanged.resolve()
+    else this.#onIdle = exchanged.resolve
+    return Promise.all([streamed.promise, told.promise, exchanged.promise]).then(() => {})
   }
 
   get downstreams(): readonly DownstreamConnection[] {

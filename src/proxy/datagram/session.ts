@@ -1,0 +1,153 @@
+import { ClientAddress, parseIp } from '../../core/index.ts'
+import { type CloseReason, type DatagramHandler, type DatagramSocket, Endpoint, Timer, type TimerTarget } from '../../engine/index.ts'
+import { type HashKey, type KeySource, NO_KEY, OUTCOME, type Outcome } from '../../pool/index.ts'
+import { hashAddress } from '../request-key.ts'
+import type { ProxyWorker } from '../worker.ts'
+import type { DatagramPort } from './port.ts'
+import type { DatagramSite } from './site.ts'
+import { DATAGRAM_DROP, SESSION_END } from './termination.ts'
+
+const destination = new ClientAddress()
+
+/**
+ * A client's datagrams and those of the server that they go to. The server is spoken to from a socket of the session's own, so that
+ * the kernel lets nobody but this server answer, and the answer belongs to nobody but this client.
+ *
+ *   first datagram ─▶ in the port's table ──`datagrams` reached──▶ detached: the client's next one begins another session
+ *                          └── answers complete, idle, refused, server down ──▶ over ◀──┘
+ */
+export class DatagramSession implements DatagramHandler, TimerTarget, KeySource {
+  readonly worker: ProxyWorker
+  readonly port: DatagramPort
+  /** The listener's part of the Plan under which the session began. */
+  readonly site: DatagramSite
+  readonly client = new Endpoint()
+  readonly startMs: number
+  /** In the chain of the port's table. */
+  next: DatagramSession | null = null
+  serverIndex = -1
+  datagramsIn = 0
+  datagramsOut = 0
+  bytesIn = 0
+  bytesOut = 0
+  firstByteMs = 0
+  termination: number = SESSION_END.EXPIRED
+  #server: DatagramSocket | null = null
+  /** Answers that are still to come, where their number is known. */
+  #outstanding = 0
+  #isDetached = false
+  #isReported = false
+  readonly #timer: Timer
+
+  constructor(port: DatagramPort, site: DatagramSite, client: Endpoint) {
+    this.worker = port.listener.worker
+    this.port = port
+    this.site = site
+    this.client.copy(client)
+    this.startMs = this.worker.engine.now()
+    this.#timer = new Timer(this)
+  }
+
+  keyHash(key: HashKey): number {
+    if (key.kind === 'source') return hashAddress(key, this.client.address)
+    if (key.kind !== 'destination') return NO_KEY
+    const { local } = this.port.socket
+    // Where datagrams do not tell their destination, the socket has one address only.
+    if (this.client.local.family === 0 && local.family !== 'unix') parseIp(local.host, destination)
+    else destination.copy(this.client.local)
+    return hashAddress(key, destination)
+  }
+
+  /** Whether the listener wants another server for the next datagram, because this one is gone. */
+  get isMisplaced(): boolean {
+    if (!this.site.reselects) return false
+    const server = this.site.pool.pool.servers[this.serverIndex]
+    return server.health === 'down' || server.admin === 'maintenance'
+  }
+
+  /** Answers are still expected. */
+  get isWaiting(): boolean {
+    return this.#outstanding > 0
+  }
+
+  /** Opens the socket to the server that was picked and acquired. False where there is none left. */
+  open(serverIndex: number): boolean {
+    const { pool, servers } = this.site.pool
+    const socket = this.worker.engine.connectDatagrams(servers[serverIndex].address, this)
+    if (socket === undefined) return false
+    this.serverIndex = serverIndex
+    this.#server = socket
+    pool.connectionOpened(serverIndex)
+    return true
+  }
+
+  /** A datagram of the client. */
+  forward(start: number, end: number): void {
+    const { site } = this
+    this.datagramsIn++
+    this.bytesIn += end - start
+    this.#server?.send(start, end)
+    if (site.responses > 0) this.#outstanding += site.responses
+    this.worker.engine.timers.arm(this.#timer, site.idleMs)
+    if (site.datagrams === 0 || this.datagramsIn < site.datagrams) return
+    this.#isDetached = true
+    this.port.table.delete(this)
+    if (site.responses === 0) this.end(SESSION_END.SCHEDULED)
+  }
+
+  /** A datagram of the server. */
+  received(_socket: DatagramSocket, start: number, end: number): void {
+    const { site, worker } = this
+    if (site.responses !== -1 && this.#outstanding === 0) {
+      worker.counters.datagramDropped(site, DATAGRAM_DROP.UNEXPECTED)
+      return
+    }
+    if (this.datagramsOut === 0) this.#answered()
+    this.datagramsOut++
+    this.bytesOut += end - start
+    this.port.socket.sendTo(start, end, this.client)
+    if (site.responses !== -1 && --this.#outstanding === 0) this.end(SESSION_END.ANSWERED)
+    else worker.engine.timers.arm(this.#timer, site.idleMs)
+  }
+
+  failed(_socket: DatagramSocket, _reason: CloseReason): void {
+    this.#report(OUTCOME.CONNECT_FAILURE, -1)
+    this.end(SESSION_END.REFUSED)
+  }
+
+  expired(): void {
+    if (this.#outstanding > 0) {
+      this.#report(OUTCOME.RESPONSE_TIMEOUT, -1)
+      this.end(SESSION_END.UNANSWERED)
+    } else this.end(SESSION_END.EXPIRED)
+  }
+
+  end(termination: number): void {
+    if (this.#server === null) return
+    const { pool } = this.site.pool
+    this.termination = termination
+    this.#server.close()
+    this.#server = null
+    this.worker.engine.timers.disarm(this.#timer)
+    // Without an answer nothing is known of the server.
+    this.#report(OUTCOME.CANCELLED, -1)
+    pool.addBytes(this.serverIndex, this.bytesIn, this.bytesOut)
+    pool.connectionClosed(this.serverIndex)
+    pool.release(this.serverIndex)
+    if (!this.#isDetached) this.port.table.delete(this)
+    this.worker.counters.sessionEnded(this)
+    this.worker.accessLog.writeSession(this)
+    this.port.ended(this)
+  }
+
+  #answered(): void {
+    this.firstByteMs = this.worker.engine.now()
+    this.#report(OUTCOME.SUCCESS, this.firstByteMs - this.startMs)
+  }
+
+  #report(outcome: Outcome, latencyMs: number): void {
+    if (this.#isReported) return
+    this.#isReported = true
+    this.site.pool.pool.report(this.serverIndex, outcome, latencyMs, this.worker.engine.wallClock())
+  }
+}
