@@ -71,6 +71,7 @@ export class Balancer implements AdminTarget {
       engineOptions: { ticketKeys: this.#certificates.ticketKeys.buffer },
       poolTable: table.buffer,
       metrics: this.#observation.metricsBuffer,
+      connectionCounts: this.#observation.connectionCounts.buffer,
       workers,
     })
     this.pools = new Pools(

@@ -9,8 +9,9 @@ export interface WorkerSetup {
   readonly workers: number
   readonly engine: 'auto' | 'uring' | 'portable'
   readonly engineOptions: Partial<EngineOptions>
-  /** The pool table and the metrics, shared by all. */
+  /** The pool table, the metrics and the connections of listeners, shared by all. */
   readonly poolTable: SharedArrayBuffer
+  readonly connectionCounts: SharedArrayBuffer
   readonly metrics: SharedArrayBuffer
   readonly accessLog: MessagePort
 }

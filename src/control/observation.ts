@@ -11,7 +11,7 @@ import {
   quantileMs,
   SeriesAllocator,
 } from '../observe/index.ts'
-import { allocateSeries, PROXY_METRICS, type ProxySeries } from '../proxy/index.ts'
+import { allocateSeries, ConnectionCounts, PROXY_METRICS, type ProxySeries } from '../proxy/index.ts'
 import { CERTIFICATE_METRICS, type CertificateStatus } from './certificates.ts'
 import type { HookStatus } from './hooks/hooks.ts'
 import { DISCOVERY_METRICS, HOOK_METRIC, POOL_METRICS, SERVER_METRICS } from './pool-metrics.ts'
@@ -34,10 +34,13 @@ export class Observation {
   #output: LogOutput | null = null
   #target = ''
   series: ProxySeries
+  /** Of each listener over all workers, by the cell of its connections. */
+  readonly connectionCounts: ConnectionCounts
 
   constructor(plan: Plan, workers: number, log: EventLog) {
     this.#log = log
     this.#table = MetricsTable.create(workers)
+    this.connectionCounts = ConnectionCounts.create(this.#table.capacity)
     this.#allocator = new SeriesAllocator(this.#table)
     this.series = allocateSeries(this.#allocator, plan.listeners, plan.pools)
   }
@@ -82,7 +85,11 @@ export class Observation {
 
   /** A worker is gone, and with it its connections. */
   forgetWorker(worker: number): void {
-    for (const { definition, cell } of this.#allocator.all) if (definition.type === 'gauge') this.#table.clear(worker, cell)
+    const row = this.#table.row(worker)
+    for (const { definition, cell } of this.#allocator.all) {
+      if (definition.name === PROXY_METRICS.connections.name) this.connectionCounts.leave(cell, row[cell])
+      if (definition.type === 'gauge') this.#table.clear(worker, cell)
+    }
   }
 
   reopen(): void {

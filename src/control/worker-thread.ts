@@ -3,7 +3,7 @@ import { EvenerError } from '../core/index.ts'
 import { createEngine } from '../engine/index.ts'
 import { AccessLogSink, MetricsTable } from '../observe/index.ts'
 import { PoolTable, WakeLine } from '../pool/index.ts'
-import { ExchangeLogger, NO_LOG, type PreparedSites, ProxyWorker, RowCounters } from '../proxy/index.ts'
+import { ConnectionCounts, ExchangeLogger, NO_LOG, type PreparedSites, ProxyWorker, RowCounters } from '../proxy/index.ts'
 import type { FromWorker, ToWorker, WorkerFailure, WorkerSetup } from './messages.ts'
 import type { WorkerPlan } from './worker-plan.ts'
 
@@ -99,9 +99,10 @@ async function serve(port: MessagePort, setup: WorkerSetup): Promise<void> {
       accessLog: NO_LOG,
       sharesPorts: setup.workers > 1,
       wakeLine,
+      connectionCounts: ConnectionCounts.attach(setup.connectionCounts),
       warn: (message) => port.postMessage({ type: 'warning', message } satisfies FromWorker),
     })
-    wakeLine.listen(() => worker.queues.serve())
+    wakeLine.listen(() => worker.woken())
     const thread = new WorkerThread(port, setup, worker)
     engine.start()
     thread.say({ type: 'ready', engine: engine.kind, reason })

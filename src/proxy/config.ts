@@ -53,7 +53,7 @@ const limitShape = {
     .min(1)
     .max(1_000_000)
     .default(50_000)
-    .describe('Open connections of a listener in each worker; more wait in the kernel.'),
+    .describe('Open connections of a listener, exact over all workers; more wait to be accepted.'),
 }
 
 const inheritableTimeouts = inherited(timeoutShape)

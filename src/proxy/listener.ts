@@ -1,11 +1,15 @@
-import type { Connection, ConnectionHandler, Listener } from '../engine/index.ts'
+import { type Connection, type ConnectionHandler, type Listener, Timer, type TimerTarget } from '../engine/index.ts'
 import { DownstreamConnection } from './downstream.ts'
 import { HeaderGate } from './header-gate.ts'
+import { Parked, type ParkingLot } from './parked.ts'
 import type { ProxiedClient } from './proxied-client.ts'
 import type { ListenerSite } from './site.ts'
 import type { StreamSite } from './stream/site.ts'
 import { Stream } from './stream/stream.ts'
 import type { ProxyWorker } from './worker.ts'
+
+/** How often a full listener looks for a place by itself. */
+const RETRY_MS = 250
 
 /** What a listener that accepts connections is for. */
 export type ConnectionSite = ListenerSite | StreamSite
@@ -21,7 +25,7 @@ export type Serve<S extends ConnectionSite> = (
  * A listener as long as it has the same addresses, over any number of Plans. What the Plan says of it is in `current`, which a
  * reload replaces: connections stay, and their next request sees the new routes.
  */
-export class ListenerState<S extends ConnectionSite = ListenerSite> {
+export class ListenerState<S extends ConnectionSite = ListenerSite> implements ParkingLot, TimerTarget {
   readonly worker: ProxyWorker
   readonly name: string
   current: S
@@ -31,6 +35,9 @@ export class ListenerState<S extends ConnectionSite = ListenerSite> {
   #sockets: readonly Listener[] = []
   #isPaused = false
   readonly #serve: Serve<S>
+  /** What the kernel had handed over when the listener was full, in that order. */
+  readonly #parked: Parked[] = []
+  readonly #retry = new Timer(this)
 
   constructor(worker: ProxyWorker, name: string, current: S, serve: Serve<S>) {
     this.worker = worker
@@ -41,29 +48,26 @@ export class ListenerState<S extends ConnectionSite = ListenerSite> {
 
   replaceSockets(sockets: readonly Listener[]): void {
     this.#sockets = sockets
+    if (this.#isPaused) for (const socket of sockets) socket.pause()
   }
 
-  /** Owner of a connection that was just accepted. Above the limit accepting pauses, so that clients wait in the kernel's queue. */
+  /** Owner of a connection that was just accepted. At the limit accepting pauses, so that clients wait in the kernel's queue. */
   accept(connection: Connection): ConnectionHandler {
-    this.connections++
-    this.worker.counters.connectionOpened(this.current)
-    if (this.connections >= this.current.limits.maxConnections && !this.#isPaused) {
-      this.#isPaused = true
-      for (const socket of this.#sockets) socket.pause()
-    }
-    if (connection.secure !== null) this.worker.counters.handshakeDone(this.current, connection.secure.isResumed)
-    const { headerPolicy } = this.current
-    return headerPolicy === null ? this.#serve(this, connection, null) : new HeaderGate(this, connection).begin(headerPolicy)
+    if (this.#parked.length === 0 && this.#enter()) return this.#begin(connection)
+    const parked = new Parked(this, connection, this.worker.engine)
+    this.#parked.push(parked)
+    this.#pause()
+    return parked
   }
 
   serve(connection: Connection, proxied: ProxiedClient | null): ConnectionHandler {
     return this.#serve(this, connection, proxied)
   }
 
-  /** Owner of a connection that speaks no TLS where this listener does. */
+  /** Owner of a connection that speaks no TLS where this listener does: it is answered with an error, above the limit not at all. */
   acceptPlain(connection: Connection): ConnectionHandler | undefined {
-    if (this.current.kind !== 'http') return undefined
-    const downstream = this.accept(connection) as DownstreamConnection
+    if (this.current.kind !== 'http' || !this.#enter()) return undefined
+    const downstream = this.#begin(connection) as DownstreamConnection
     downstream.isMisplaced = true
     return downstream
   }
@@ -76,9 +80,70 @@ export class ListenerState<S extends ConnectionSite = ListenerSite> {
   closed(): void {
     this.connections--
     this.worker.counters.connectionClosed(this.current)
-    if (!this.#isPaused || this.connections >= this.current.limits.maxConnections) return
+    const { connectionCounts, index } = this.worker
+    const cell = this.current.series.connections
+    connectionCounts.leave(cell)
+    this.admit()
+    const waiting = connectionCounts.takeWaiting(cell)
+    if (waiting !== 0) this.worker.ringAll(waiting & ~(1 << (index & 31)))
+  }
+
+  gone(parked: Parked): void {
+    const at = this.#parked.indexOf(parked)
+    if (at !== -1) this.#parked.splice(at, 1)
+  }
+
+  /** There may be places again: those who wait get them, and then the kernel's queue. */
+  admit(): void {
+    if (!this.#isPaused) return
+    while (this.#parked.length > 0 && this.#enter()) {
+      const parked = this.#parked.shift() as Parked
+      parked.leave(this.#begin(parked.connection))
+    }
+    // Who gives up a place from now on rings; one that was given up before is seen here.
+    this.#waitForPlace()
+    if (this.#parked.length > 0 || this.#isFull) return
     this.#isPaused = false
+    this.worker.engine.timers.disarm(this.#retry)
     for (const socket of this.#sockets) socket.resume()
+  }
+
+  expired(): void {
+    this.admit()
+  }
+
+  /** Those who still wait for a place get none any more. */
+  dropParked(): void {
+    for (const { connection } of this.#parked.splice(0)) connection.reset()
+  }
+
+  get #isFull(): boolean {
+    return this.worker.connectionCounts.isFull(this.current.series.connections, this.current.limits.maxConnections)
+  }
+
+  #enter(): boolean {
+    return this.worker.connectionCounts.enter(this.current.series.connections, this.current.limits.maxConnections)
+  }
+
+  #begin(connection: Connection): ConnectionHandler {
+    this.connections++
+    this.worker.counters.connectionOpened(this.current)
+    if (this.#isFull) this.#pause()
+    if (connection.secure !== null) this.worker.counters.handshakeDone(this.current, connection.secure.isResumed)
+    const { headerPolicy } = this.current
+    return headerPolicy === null ? this.#serve(this, connection, null) : new HeaderGate(this, connection).begin(headerPolicy)
+  }
+
+  #pause(): void {
+    if (!this.#isPaused) for (const socket of this.#sockets) socket.pause()
+    this.#isPaused = true
+    this.#waitForPlace()
+  }
+
+  /** Another worker's place is told by its ring; a worker that dies cannot ring. */
+  #waitForPlace(): void {
+    this.worker.connectionCounts.wait(this.current.series.connections, this.worker.index)
+    if (!this.#retry.isArmed) this.worker.engine.timers.arm(this.#retry, RETRY_MS)
   }
 }
 

@@ -55,7 +55,7 @@ export interface ListenerLimitsPlan {
   readonly maxFields: number
   /** Number.MAX_SAFE_INTEGER where there is no limit. */
   readonly maxBodyBytes: number
-  /** Open connections of this listener in each worker; more wait in the kernel. */
+  /** Open connections of this listener over all workers; more wait to be accepted. */
   readonly maxConnections: number
 }
 

@@ -119,6 +119,12 @@ export class Sites {
     for (const socket of this.#sockets.values()) socket.listener.close()
     this.#sockets = new Map()
     this.#datagrams.close()
+    for (const listener of this.#listeners.values()) listener.dropParked()
+  }
+
+  /** Full listeners look for places. */
+  admit(): void {
+    for (const listener of this.#listeners.values()) listener.admit()
   }
 
   /** The addresses that each listener is bound to. */
@@ -141,6 +147,7 @@ export class Sites {
       const own = plans[index].bind.flatMap((address) => sockets.get(formatAddress(address)) ?? [])
       for (const socket of own) socket.owner = state
       state.replaceSockets(own.map((socket) => socket.listener))
+      state.admit()
     }
     for (const [name, state] of this.#listeners) if (!listeners.has(name)) state.isRetired = true
     this.#listeners = listeners

@@ -1,6 +1,7 @@
 import type { Engine } from '../engine/index.ts'
 import type { HeadLimits } from '../http/index.ts'
 import { type PoolTable, type Random, SeededRandom, type WakeLine } from '../pool/index.ts'
+import type { ConnectionCounts } from './connection-counts.ts'
 import type { ExchangeLog, ProxyCounters } from './counters.ts'
 import { Sessions } from './datagram/sessions.ts'
 import { DateLine } from './date.ts'
@@ -30,6 +31,7 @@ export interface ProxyWorkerOptions {
   readonly sharesPorts: boolean
   /** How workers wake each other when it is the turn of a request that waits there. */
   readonly wakeLine: WakeLine
+  readonly connectionCounts: ConnectionCounts
   /** Takes a sentence for the operator. */
   warn?(message: string): void
 }
@@ -56,6 +58,8 @@ export class ProxyWorker {
   readonly queues: Queues
   readonly downWatch: DownWatch
   readonly mirrors: Mirrors
+  /** Open connections of listeners over all workers. */
+  readonly connectionCounts: ConnectionCounts
   /** Whether other workers listen on the same ports. */
   readonly sharesPorts: boolean
   readonly streams: Streams
@@ -70,6 +74,7 @@ export class ProxyWorker {
   constructor(engine: Engine, options: ProxyWorkerOptions) {
     this.engine = engine
     this.index = options.index
+    this.connectionCounts = options.connectionCounts
     this.#warn = (message) => options.warn?.(message)
     this.table = options.table
     this.counters = options.counters
@@ -88,6 +93,19 @@ export class ProxyWorker {
   /** A sentence for the operator; whoever says it sees to it that it is not said too often. */
   warn(message: string): void {
     this.#warn(message)
+  }
+
+  /** Another worker has something for this one: a place in a pool, or one in a listener. */
+  woken(): void {
+    this.queues.serve()
+    this.sites.admit()
+  }
+
+  /** Wakes workers, given as bits by their index. */
+  ringAll(bits: number): void {
+    for (let worker = 0; bits !== 0 && worker < this.table.limits.workers; worker++) {
+      if ((bits & (1 << (worker & 31))) !== 0) this.queues.ring(worker)
+    }
   }
 
   takeExchange(downstream: DownstreamConnection): Exchange {

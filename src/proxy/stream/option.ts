@@ -30,7 +30,7 @@ export const tcp = options({
       .min(1)
       .max(1_000_000)
       .default(50_000)
-      .describe('Open connections of this listener in each worker; more wait in the kernel.'),
+      .describe('Open connections of this listener, exact over all workers; more wait to be accepted.'),
   })
     .prefault({})
     .describe('Limits of the listener; those of the pool hold besides.'),

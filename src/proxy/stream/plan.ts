@@ -52,6 +52,6 @@ export interface StreamTimeoutsPlan {
 }
 
 export interface StreamLimitsPlan {
-  /** Open connections of this listener in each worker; more wait in the kernel. */
+  /** Open connections of this listener over all workers; more wait to be accepted. */
   readonly maxConnections: number
 }
