@@ -45,6 +45,7 @@ export interface ServerAnswer {
   readonly failures: number
   readonly latencyMs: number
   readonly check: { readonly reason: string } | null
+  readonly agent?: { readonly reason: string } | null
 }
 
 /** Health in a word or two: "up", "ejected", "starting 35 %". */
@@ -62,4 +63,10 @@ export function describePoolState({ queue, breaker, panic, sessions }: PoolAnswe
     panic ? 'panic: health is ignored' : '',
   ]
   return parts.filter((part) => part !== '').join(', ')
+}
+
+/** What check and agent said last: "http check: status 200; agent: up, weight 75 %". */
+export function describeChecks({ check, agent }: Pick<ServerAnswer, 'check' | 'agent'>): string {
+  const words = [check?.reason, agent?.reason].filter((reason) => reason !== undefined)
+  return words.length === 0 ? '-' : words.join('; ')
 }

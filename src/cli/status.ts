@@ -1,6 +1,6 @@
 import { Command } from 'commander'
 import { type AdminFlags, adminOptions, clientOf } from './admin-options.ts'
-import { describeHealth, describePoolState, type PoolAnswer, type StatusAnswer } from './answers.ts'
+import { describeChecks, describeHealth, describePoolState, type PoolAnswer, type StatusAnswer } from './answers.ts'
 import { formatTable, plain } from './table.ts'
 
 export function statusCommand(): Command {
@@ -63,7 +63,7 @@ function formatPool(pool: PoolAnswer): string {
       server.requests,
       server.failures,
       server.source,
-      server.check?.reason ?? '-',
+      describeChecks(server),
     ]),
   ])
 }

@@ -83,5 +83,5 @@ export class Generations {
 }
 
 function upkept(plan: Plan): UpkeptPool[] {
-  return plan.pools.map((pool) => ({ definition: definitionOf(pool), check: pool.check }))
+  return plan.pools.map((pool) => ({ definition: definitionOf(pool), check: pool.check, agent: pool.agent }))
 }

@@ -1,7 +1,7 @@
 import type { DiscoveryEvent, PoolEvent } from '../pool/index.ts'
 
 /** What happens to pools and servers, as the log and hooks are told of it. */
-export const EVENT_KINDS = ['health', 'ejection', 'breaker', 'panic', 'availability', 'admin', 'discovery'] as const
+export const EVENT_KINDS = ['health', 'ejection', 'breaker', 'panic', 'availability', 'admin', 'agent', 'discovery'] as const
 export type EventKind = (typeof EVENT_KINDS)[number]
 
 export interface StateEvent {
@@ -25,6 +25,20 @@ export function stateEventOf(event: PoolEvent): StateEvent {
       const { server, health, reason } = event
       const sentence = `server ${pool}/${server} is ${health}: ${reason}`
       return { kind, pool, server, state: health, reason, sentence, level: health === 'up' ? 'info' : 'warn' }
+    }
+    case 'agent': {
+      const { server, what, admin, reason } = event
+      const state = what === 'admin' ? admin : what
+      const is = { lost: "'s agent is lost", found: "'s agent answers again", admin: ` is ${admin}`, health: '' }[what]
+      return {
+        kind,
+        pool,
+        server,
+        state,
+        reason,
+        sentence: `server ${pool}/${server}${is}: ${reason}`,
+        level: what === 'lost' ? 'warn' : 'info',
+      }
     }
     case 'ejection': {
       const { server, ejected, reason } = event

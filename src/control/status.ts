@@ -43,6 +43,8 @@ export interface ServerStatus {
   readonly changedAt: string | null
   /** The last result of the active check; null where none is configured. */
   readonly check: CheckStatus | null
+  /** What its agent said last, or why it did not; null where none is configured. */
+  readonly agent: CheckStatus | null
 }
 
 export interface CheckStatus {
@@ -97,7 +99,8 @@ export function describePools(
     const status = describePool(pool, definitionOf(pool), table, row, (server, place) => ({
       ...describeServer(server, servers[place], table),
       source: membership.sourceOf(configured.pools[index], server),
-      check: checkOf(upkeep, pool.name, server.name),
+      check: checkOf(upkeep.resultOf(pool.name, server.name)),
+      agent: checkOf(upkeep.agentOf(pool.name, server.name)),
     }))
     return { ...status, discovery: discovery.statusOf(pool.name).map(describeSource) }
   })
@@ -129,7 +132,7 @@ function isAvailable({ health, admin, weight, ejected }: ServerStatus): boolean 
   return health !== 'down' && admin === 'ready' && weight > 0 && !ejected
 }
 
-function describeServer(server: ServerPlan, slot: number, table: PoolTable): Omit<ServerStatus, 'source' | 'check'> {
+function describeServer(server: ServerPlan, slot: number, table: PoolTable): Omit<ServerStatus, 'source' | 'check' | 'agent'> {
   const totals = table.totals(slot)
   const changedAt = table.changedAt(slot)
   const ramp = table.ramp(slot)
@@ -156,7 +159,6 @@ function describeSource({ answeredAtMs, ...source }: SourceStatus): DiscoverySta
   return { ...source, answeredAt: answeredAtMs === 0 ? null : new Date(answeredAtMs).toISOString() }
 }
 
-function checkOf(upkeep: Upkeep, pool: string, server: string): CheckStatus | null {
-  const check = upkeep.resultOf(pool, server)
+function checkOf(check: { readonly reason: string; readonly atMs: number } | undefined): CheckStatus | null {
   return check === undefined ? null : { reason: check.reason, at: check.atMs === 0 ? null : new Date(check.atMs).toISOString() }
 }

@@ -2,6 +2,8 @@ import { z } from 'zod'
 import { normaliseProxyProtocol, normaliseTlsPool, proxyProtocol, tlsPool } from '../proxy/config.ts'
 import { normaliseRespond, respond } from '../route/config.ts'
 import { always, duration, exactlyOne, given, options, type Report } from '../schema/index.ts'
+import { agent, normaliseAgent } from './agent/option.ts'
+import { agentRules } from './agent/rules.ts'
 import { algorithm, normaliseAlgorithm } from './algorithm/option.ts'
 import { check, normaliseCheck } from './check/option/check.ts'
 import type { CheckPlan } from './check/plan.ts'
@@ -11,6 +13,7 @@ import type { LimitsPlan, PoolPlan, SorryPlan } from './plan.ts'
 import { breaker, normaliseBreaker, normaliseOutliers, normaliseRetryBudget, outliers, retryBudget } from './resilience-option.ts'
 import { normaliseServer, server } from './server-option.ts'
 
+export type * from './agent/plan.ts'
 export type * from './check/plan.ts'
 export type * from './plan.ts'
 
@@ -22,6 +25,7 @@ export const pool = options({
   servers: z.array(server).default([]).describe('The servers; there may be none where "discover" finds some.'),
   discover: discover.optional().describe('Where more servers are found while Evener runs.'),
   check: check.optional().describe('Active health check; without one every server counts as up.'),
+  agent: agent.optional().describe('Agents on the servers, asked for their state, weight and what is left of their resources.'),
   keepAlive: options({
     idle: z
       .int()
@@ -89,7 +93,7 @@ export const pool = options({
   retryBudget: retryBudget
     .optional()
     .describe('Limits retries to a share of the requests; without it only `retry.attempts` of the route does.'),
-}).check(always(demandServers), always(demandLimitForQueue), always(refuseHeaderBeforeTls))
+}).check(always(demandServers), always(demandLimitForQueue), always(refuseHeaderBeforeTls), agentRules)
 
 function demandServers({ servers, discover }: Record<string, unknown>, report: Report): void {
   if (discover !== undefined || (Array.isArray(servers) ? servers.length > 0 : servers !== undefined)) return
@@ -129,6 +133,7 @@ export function normalisePool(
     servers: config.servers.map(normaliseServer),
     discover: config.discover && normaliseDiscover(config.discover),
     check: config.check && introduced(normaliseCheck(config.check), config.proxyProtocol),
+    agent: normaliseAgent(config.agent),
     keepAlive: { maxIdle: config.keepAlive.idle, idleTimeoutMs: config.keepAlive.timeout },
     timeouts: { connectMs: connect, responseMs: response },
     proxyProtocol: normaliseProxyProtocol(config.proxyProtocol),

@@ -1,4 +1,5 @@
 import type { SocketAddress } from '../core/index.ts'
+import type { CheckPlace } from './check/plan.ts'
 import type { CookiePersistence } from './persistence/cookie.ts'
 
 /** What the pool room needs of a server of the plan. Plain data. */
@@ -15,6 +16,9 @@ export interface ServerDefinition {
   readonly maxRequests: number
   /** Open connections over all workers, idle ones included; 0 for no limit. */
   readonly maxConnections?: number
+  /** Where it is checked and where its agent listens, instead of the places that the pool's check and agent have. */
+  readonly check?: CheckPlace | undefined
+  readonly agent?: CheckPlace | undefined
 }
 
 /** What the pool room needs of a pool of the plan. Plain data, so that it can be posted to workers. */

@@ -5,8 +5,8 @@
  *   | ledgers: one for each worker, a row of doubles for each server |
  *
  * A server row fills four cache lines, by who writes them, so that a release on one core does not throw the state that every
- * pick reads out of the other cores' caches: state (control thread, seldom), load (every worker, all the time), and
- * outliers (workers, on failures). A ledger is written by its own worker only, without Atomics; the totals are sums over ledgers.
+ * pick reads out of the other cores' caches: state (control thread, seldom), load (every worker, all the time),
+ * outliers (workers, on failures), and what the state is made of (control thread only). A ledger is written by its own worker only, without Atomics; the totals are sums over ledgers.
  */
 export const LINE_WORDS = 16
 
@@ -119,6 +119,14 @@ export const SERVER = {
   EJECTED_AT: 36,
   /** 1 where the server joined a pool that was running already. */
   JOINED: 37,
+  // what the state is made of: HEALTH, ADMIN and MAX_ACTIVE are the worse of what checks, operators and the configuration say, and the agent
+  OWN_HEALTH: 48,
+  OWN_ADMIN: 49,
+  OWN_MAX_ACTIVE: 50,
+  /** 1 while the server's agent says that it is down. */
+  AGENT_DOWN: 51,
+  AGENT_ADMIN: 52,
+  AGENT_MAX_ACTIVE: 53,
 } as const
 export const SERVER_WORDS = 64
 

@@ -1,5 +1,6 @@
 import type { SocketAddress } from '../core/index.ts'
-import type { CheckPlan } from './check/plan.ts'
+import type { AgentPlan } from './agent/plan.ts'
+import type { CheckPlace, CheckPlan } from './check/plan.ts'
 import type { BreakerDefinition, OutlierDefinition, PersistenceDefinition, QueueDefinition, RetryBudgetDefinition } from './definition.ts'
 import type { DiscoveryPlan } from './discovery/plan.ts'
 
@@ -12,6 +13,8 @@ export interface PoolPlan {
   /** Where more servers come from; never absent where `servers` is empty. */
   readonly discover: readonly DiscoveryPlan[] | undefined
   readonly check: CheckPlan | undefined
+  /** undefined where nobody asks the servers' agents. */
+  readonly agent: AgentPlan | undefined
   readonly keepAlive: KeepAlivePlan
   readonly timeouts: PoolTimeoutsPlan
   /** What its servers are sent at the beginning of each connection; undefined for nothing. */
@@ -72,6 +75,9 @@ export interface ServerPlan {
   /** The pool's limits where not set. */
   readonly maxConnections?: number | undefined
   readonly maxRequests?: number | undefined
+  /** Instead of the places that the pool's check and agent have. */
+  readonly check?: CheckPlace | undefined
+  readonly agent?: CheckPlace | undefined
 }
 
 /** What becomes of a request that no server can take. */

@@ -1,11 +1,19 @@
 import { z } from 'zod'
 import { formatAddress } from '../core/index.ts'
-import { complaintOf, name, options, serverAddress } from '../schema/index.ts'
+import { complaintOf, exactlyOne, name, options, serverAddress } from '../schema/index.ts'
+import type { CheckPlace } from './check/plan.ts'
 import type { ServerPlan } from './plan.ts'
 
 const serverName = name.describe('Name in status, metrics, log and admin API; the address without this.')
 
 const count = z.int().min(1).max(1_000_000)
+
+const place = options({
+  address: serverAddress.optional().describe('Another address.'),
+  port: z.int().min(1).max(65535).optional().describe("Another port of the server's host."),
+})
+  .check(exactlyOne('a place', ['address', 'port']))
+  .transform(({ address, port }): CheckPlace => ({ address, port }))
 
 const map = options({
   name: serverName.optional(),
@@ -14,6 +22,8 @@ const map = options({
   priority: z.int().min(0).max(255).default(0).describe('0 first; a larger one is used while no server of a smaller one is available.'),
   admin: z.enum(['ready', 'drain', 'maintenance']).default('ready').describe('Administrative state to start with.'),
   maxConnections: count.optional().describe("Connections to it; the pool's `limits` without this."),
+  check: place.optional().describe('Where this server is checked, instead of what the pool\'s "check" says.'),
+  agent: place.optional().describe('Where the agent of this server listens, instead of what the pool\'s "agent" says.'),
   maxRequests: count.optional().describe("Requests that it works on at a time; the pool's `limits` without this."),
 })
 

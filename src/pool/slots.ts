@@ -181,9 +181,7 @@ export class SlotAllocator {
     // New, or back after a time in which nobody checked it.
     entry.droppedIn = generation
     entry.configured = null
-    const row = this.#table.serverRow(entry.number)
-    Atomics.store(this.#table.words, row + SERVER.UNCHECKED, definition.checked ? 1 : 0)
-    Atomics.store(this.#table.words, row + SERVER.HEALTH, definition.checked ? HEALTH.STARTING : HEALTH.UP)
+    this.#table.beginHealth(entry.number, definition.checked)
     this.#apply(entry, server, definition.checked, nowMs)
     return entry.number
   }
@@ -201,7 +199,7 @@ export class SlotAllocator {
     if (entry.checked && !checked) this.#table.setHealth(entry.number, HEALTH.UP, nowMs)
     entry.checked = checked
     Atomics.store(words, row + SERVER.PRIORITY, server.priority)
-    Atomics.store(words, row + SERVER.MAX_ACTIVE, server.maxRequests)
+    this.#table.setLimit(entry.number, server.maxRequests)
     entry.configured = server
   }
 

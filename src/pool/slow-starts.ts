@@ -73,7 +73,7 @@ export class SlowStarts {
   #end(slot: number, nowMs: number): void {
     this.#starts.delete(slot)
     this.#table.setRamp(slot, 1000)
-    if (this.#table.health(slot) === HEALTH.STARTING) this.#table.setHealth(slot, HEALTH.UP, nowMs)
+    if (this.#table.ownHealth(slot) === HEALTH.STARTING) this.#table.setHealth(slot, HEALTH.UP, nowMs)
   }
 
   #takeJoined(slot: number): boolean {

@@ -18,7 +18,8 @@ import {
   WORKER,
   WORKER_WORDS,
 } from './layout.ts'
-import { type Admin, BREAKER_NAMES, type BreakerName, type Health } from './state.ts'
+import { combineState } from './server-state.ts'
+import { type Admin, BREAKER_NAMES, type BreakerName, HEALTH, type Health } from './state.ts'
 
 /** What all workers together did with one server. Counts since its slot was allocated. */
 export interface ServerTotals {
@@ -137,6 +138,16 @@ export class PoolTable {
     return Atomics.load(this.words, this.serverRow(slot) + SERVER.HEALTH) as Health
   }
 
+  /** Its agent says that it is down. */
+  isHeldDown(slot: number): boolean {
+    return Atomics.load(this.words, this.serverRow(slot) + SERVER.AGENT_DOWN) === 1
+  }
+
+  /** What checks and slow starts say, whatever an agent does. */
+  ownHealth(slot: number): Health {
+    return Atomics.load(this.words, this.serverRow(slot) + SERVER.OWN_HEALTH) as Health
+  }
+
   admin(slot: number): Admin {
     return Atomics.load(this.words, this.serverRow(slot) + SERVER.ADMIN) as Admin
   }
@@ -147,6 +158,11 @@ export class PoolTable {
 
   active(slot: number): number {
     return Atomics.load(this.words, this.serverRow(slot) + SERVER.ACTIVE)
+  }
+
+  /** Active requests that it may have, over all workers; 0 for no limit. */
+  limit(slot: number): number {
+    return Atomics.load(this.words, this.serverRow(slot) + SERVER.MAX_ACTIVE)
   }
 
   connections(slot: number): number {
@@ -210,14 +226,40 @@ export class PoolTable {
   setHealth(slot: number, health: Health, nowMs: number): void {
     const row = this.serverRow(slot)
     Atomics.store(this.words, row + SERVER.UNCHECKED, 0)
-    Atomics.store(this.words, row + SERVER.HEALTH, health)
+    Atomics.store(this.words, row + SERVER.OWN_HEALTH, health)
+    combineState(this.words, row)
     this.#changed(row, nowMs)
+  }
+
+  /** A server whose slot is given out: `starting` until a check has answered, or up where there is none. */
+  beginHealth(slot: number, isChecked: boolean): void {
+    const row = this.serverRow(slot)
+    Atomics.store(this.words, row + SERVER.UNCHECKED, isChecked ? 1 : 0)
+    Atomics.store(this.words, row + SERVER.OWN_HEALTH, isChecked ? HEALTH.STARTING : HEALTH.UP)
+    combineState(this.words, row)
   }
 
   setAdmin(slot: number, admin: Admin, nowMs: number): void {
     const row = this.serverRow(slot)
-    Atomics.store(this.words, row + SERVER.ADMIN, admin)
+    Atomics.store(this.words, row + SERVER.OWN_ADMIN, admin)
+    combineState(this.words, row)
     this.#changed(row, nowMs)
+  }
+
+  /** Active requests over all workers; 0 for no limit. */
+  setLimit(slot: number, maxActive: number): void {
+    const row = this.serverRow(slot)
+    Atomics.store(this.words, row + SERVER.OWN_MAX_ACTIVE, maxActive)
+    if (combineState(this.words, row)) this.bumpEpoch(row)
+  }
+
+  /** What the server's agent says beside checks, operators and configuration: the worse of both counts. `maxActive` 0 is no limit. */
+  setAgent(slot: number, isDown: boolean, admin: Admin, maxActive: number, nowMs: number): void {
+    const row = this.serverRow(slot)
+    Atomics.store(this.words, row + SERVER.AGENT_DOWN, isDown ? 1 : 0)
+    Atomics.store(this.words, row + SERVER.AGENT_ADMIN, admin)
+    Atomics.store(this.words, row + SERVER.AGENT_MAX_ACTIVE, maxActive)
+    if (combineState(this.words, row)) this.#changed(row, nowMs)
   }
 
   /** `weight` 0 means no new picks, as a drain does. */
@@ -269,7 +311,8 @@ export class PoolTable {
 
   #storeShare(slot: number, word: number, thousandths: number): void {
     const row = this.serverRow(slot)
-    if (Atomics.exchange(this.words, row + word, Math.max(0, Math.min(1000, Math.round(thousandths)))) !== thousandths) this.bumpEpoch(row)
+    const whole = Math.max(0, Math.min(1000, Math.round(thousandths)))
+    if (Atomics.exchange(this.words, row + word, whole) !== whole) this.bumpEpoch(row)
   }
 
   #changed(row: number, nowMs: number): void {

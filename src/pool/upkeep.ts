@@ -1,4 +1,6 @@
 import { type Clock, systemClock } from '../core/index.ts'
+import { type AgentChange, type AgentResult, Agents } from './agent/agents.ts'
+import type { AgentPlan } from './agent/plan.ts'
 import { type CheckResult, Checks, type ChecksOptions, type HealthChange } from './check/checks.ts'
 import { type CheckDelay, systemDelay } from './check/connect.ts'
 import type { CheckPlan } from './config.ts'
@@ -8,6 +10,7 @@ import { type Session, Sessions } from './persistence/sessions.ts'
 import { type PoolChange, PoolStates } from './pool-states.ts'
 import type { SlotAssignment } from './slots.ts'
 import { SlowStarts } from './slow-starts.ts'
+import { HEALTH } from './state.ts'
 import type { PoolTable } from './table.ts'
 
 export type { Session } from './persistence/sessions.ts'
@@ -16,10 +19,15 @@ export type { Session } from './persistence/sessions.ts'
 export interface UpkeptPool {
   readonly definition: PoolDefinition
   readonly check: CheckPlan | undefined
+  readonly agent?: AgentPlan | undefined
 }
 
 /** What the log and hooks are told. */
-export type PoolEvent = (HealthChange & { readonly kind: 'health' }) | (EjectionChange & { readonly kind: 'ejection' }) | PoolChange
+export type PoolEvent =
+  | (HealthChange & { readonly kind: 'health' })
+  | (EjectionChange & { readonly kind: 'ejection' })
+  | (AgentChange & { readonly kind: 'agent' })
+  | PoolChange
 
 /** While a slow start is under way, and else. */
 const FAST_TICK_MS = 250
@@ -30,7 +38,9 @@ const TICK_MS = 1000
  * happened leaves by subscription.
  */
 export class Upkeep {
+  readonly #table: PoolTable
   readonly #checks: Checks
+  readonly #agents: Agents
   readonly #slowStarts: SlowStarts
   readonly #outliers: Outliers
   readonly #sessions: Sessions
@@ -41,6 +51,7 @@ export class Upkeep {
   #cancelTick: () => void = () => {}
 
   constructor(table: PoolTable, options: ChecksOptions) {
+    this.#table = table
     this.#delay = options.delay ?? systemDelay
     this.#clock = options.clock ?? systemClock
     this.#slowStarts = new SlowStarts(table)
@@ -49,6 +60,7 @@ export class Upkeep {
     this.#states = new PoolStates(table, (change) => this.#tell(change))
     this.#checks = new Checks(table, options)
     this.#checks.subscribe((change) => this.#healthChanged(change))
+    this.#agents = new Agents(table, options, (change) => this.#agentChanged(change))
   }
 
   /** Takes over the pools of a plan as soon as their slots are prepared; again with the old plan when the new one is rolled back. */
@@ -61,6 +73,8 @@ export class Upkeep {
     this.#states.apply(definitions, assignment)
     const checked = pools.map(({ definition, check }) => ({ name: definition.name, servers: definition.servers, check }))
     this.#checks.apply(checked, assignment)
+    const asked = pools.map(({ definition, agent }) => ({ name: definition.name, servers: definition.servers, agent }))
+    this.#agents.apply(asked, assignment)
     this.#states.look()
     this.#schedule()
   }
@@ -70,13 +84,18 @@ export class Upkeep {
     this.#states.look()
   }
 
-  /** See Checks.settled(). */
-  settled(): Promise<void> {
-    return this.#checks.settled()
+  /** See Checks.settled(); agents have been asked too. */
+  async settled(): Promise<void> {
+    await Promise.all([this.#checks.settled(), this.#agents.settled()])
   }
 
   resultOf(pool: string, server: string): CheckResult | undefined {
     return this.#checks.resultOf(pool, server)
+  }
+
+  /** undefined where the server has no agent. */
+  agentOf(pool: string, server: string): AgentResult | undefined {
+    return this.#agents.resultOf(pool, server)
   }
 
   /** Calls `listener` after each change until the returned function is called. The table has the new state already. */
@@ -98,13 +117,30 @@ export class Upkeep {
   close(): void {
     this.#cancelTick()
     this.#checks.close()
+    this.#agents.close()
   }
 
   #healthChanged(change: HealthChange): void {
+    // What its agent holds down stays so, and that has been told.
+    if (this.#table.isHeldDown(change.slot)) return
     if (change.health === 'up') this.#slowStarts.cameUp(change.slot, change.isFirst, change.atMs)
     else this.#slowStarts.wentDown(change.slot)
     this.#schedule()
     this.#tell({ kind: 'health', ...change })
+    this.#states.look()
+  }
+
+  /** What an agent says of health counts beside the check; the operator's word is not its business. */
+  #agentChanged(change: AgentChange): void {
+    const { pool, server, slot, reason, atMs } = change
+    if (change.what !== 'health') this.#tell({ kind: 'agent', ...change })
+    else if (this.#table.ownHealth(slot) !== HEALTH.DOWN) {
+      const health = change.isDown ? 'down' : 'up'
+      if (change.isDown) this.#slowStarts.wentDown(slot)
+      else this.#slowStarts.cameUp(slot, false, atMs)
+      this.#schedule()
+      this.#tell({ kind: 'health', pool, server, slot, health, isFirst: false, reason, atMs })
+    }
     this.#states.look()
   }
 

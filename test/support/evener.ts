@@ -119,6 +119,7 @@ export interface EvenerStatus {
       readonly requests: number
       readonly failures: number
       readonly check: { readonly reason: string } | null
+      readonly agent: { readonly reason: string } | null
     }[]
   }[]
 }

@@ -1,4 +1,4 @@
-import { describeHealth, describePoolState, type PoolAnswer, type ServerAnswer, type StatusAnswer } from '../answers.ts'
+import { describeChecks, describeHealth, describePoolState, type PoolAnswer, type ServerAnswer, type StatusAnswer } from '../answers.ts'
 import { formatMs } from '../status.ts'
 import { formatTable, plain } from '../table.ts'
 
@@ -100,7 +100,7 @@ function serverLines(pool: PoolAnswer, rates: Rates): FrameLine[] {
     formatMs(server.latencyMs === 0 ? undefined : server.latencyMs),
     right(formatRate(rates.server(pool.name, server, 'failures')), 8),
     server.failures,
-    server.check?.reason ?? '-',
+    describeChecks(server),
   ])
   const emphasis = pool.servers.map(({ health, ejected, admin }): Emphasis => {
     if (health === 'down' || ejected) return 'bad'

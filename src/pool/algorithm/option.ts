@@ -8,14 +8,12 @@ type Alias = (typeof CATALOGUE)[number]['aliases'][number]
 type Written = AlgorithmName | Alias
 type WrittenWithOptions = { readonly name: Written } & { readonly [option: string]: Value }
 
-/** What a configuration may name. `resource` goes by what an agent reports; until one can be asked it would only be a round robin. */
-const OFFERED = CATALOGUE.filter(({ name }) => name !== 'resource')
-const NAMES = OFFERED.flatMap(({ name, aliases }) => [name, ...aliases])
+const NAMES = CATALOGUE.flatMap(({ name, aliases }) => [name, ...aliases])
 
 /** A name or alias of the catalogue, or a map of the name and the algorithm's own options. */
 export const algorithm = z.union([
   z.enum(NAMES as [string, ...string[]]).meta({ title: 'algorithm' }),
-  z.discriminatedUnion('name', OFFERED.map(describe) as unknown as [z.ZodObject<{ name: z.ZodEnum }>]),
+  z.discriminatedUnion('name', CATALOGUE.map(describe) as unknown as [z.ZodObject<{ name: z.ZodEnum }>]),
 ]) as unknown as z.ZodType<string | { readonly name: string; readonly [option: string]: Value }, Written | WrittenWithOptions>
 
 /** The canonical name, and every option that the algorithm has. */

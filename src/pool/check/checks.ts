@@ -49,7 +49,7 @@ export interface ChecksOptions {
 
 /** What of a pool concerns checks. */
 export type CheckedPool = Pick<PoolPlan, 'name' | 'check'> & {
-  readonly servers: readonly Pick<PoolPlan['servers'][number], 'name' | 'address'>[]
+  readonly servers: readonly Pick<PoolPlan['servers'][number], 'name' | 'address' | 'check'>[]
 }
 
 interface Subject {
@@ -150,7 +150,7 @@ export class Checks {
     const fresh: Watch[] = []
     for (const [index, server] of pool.servers.entries()) {
       const subject = { pool: pool.name, server: server.name, slot: slots.slots[index] }
-      const made = makeCheck(check, server.address)
+      const made = makeCheck(check, server.address, server.check)
       let watch = this.#watches.get(made.key)
       if (watch === undefined) {
         const known = before.get(made.key)?.monitor
@@ -174,7 +174,7 @@ export class Checks {
 
   #healthOf(slot: number): CheckHealth {
     if (Atomics.load(this.#table.words, this.#table.serverRow(slot) + SERVER.UNCHECKED) === 1) return 'unknown'
-    return this.#table.health(slot) === HEALTH.DOWN ? 'down' : 'up'
+    return this.#table.ownHealth(slot) === HEALTH.DOWN ? 'down' : 'up'
   }
 
   #publish(watch: Watch): void {

@@ -6,11 +6,22 @@ import { type CheckProtocol, type CheckWire, CLOSED_EARLY, fail, pass, quote, ty
 /** A check answers for a server's health, not for its verbosity: a longer head is a failure. */
 const LIMITS: HeadLimits = { maxLineBytes: 8 * 1024, maxHeadBytes: 16 * 1024, maxFields: 128 }
 
+/** Takes a body as it comes and judges it. */
+export interface BodyJudge {
+  /** No further byte will be looked at. */
+  readonly isFull: boolean
+  /** Whether the verdict is certain with this piece. */
+  add(piece: Uint8Array): boolean
+  judge(status: number): Verdict
+}
+
 export type HttpCheckOptions = Omit<HttpProbePlan, 'kind' | 'host' | 'tls'> & { readonly host: string }
 
 /** HTTP/1.1 request, status and, if asked for, the body's text. Interim responses are passed over. */
 export class HttpCheck implements CheckProtocol {
   readonly #options: HttpCheckOptions
+  /** null where the body does not matter. */
+  readonly #judge: BodyJudge | null
   readonly #head = new ResponseHead(LIMITS.maxFields)
   readonly #scanner = new HeadScanner()
   readonly #reader = new BodyReader()
@@ -18,10 +29,12 @@ export class HttpCheck implements CheckProtocol {
   readonly #bytes = Buffer.allocUnsafe(LIMITS.maxHeadBytes)
   #length = 0
   /** The body from its begin; null while the head is not whole. */
-  #body: AnswerMatch | null = null
+  #body: BodyJudge | null = null
 
-  constructor(options: HttpCheckOptions) {
+  /** Whoever wants more of the body than a pattern judges it himself. */
+  constructor(options: HttpCheckOptions, judge: BodyJudge | null = null) {
     this.#options = options
+    this.#judge = judge ?? (options.body === undefined ? null : new PatternBody(options.body))
   }
 
   opened(wire: CheckWire): null {
@@ -54,7 +67,7 @@ export class HttpCheck implements CheckProtocol {
 
   ended(): Verdict {
     if (this.#body === null || !this.#reader.finish()) return CLOSED_EARLY
-    return this.#judge(this.#body.isFound())
+    return this.#body.judge(this.#head.status)
   }
 
   /** Reads heads until one is final or the bytes are used up. */
@@ -74,15 +87,15 @@ export class HttpCheck implements CheckProtocol {
   }
 
   #judgeHead(rest: Uint8Array): Verdict | null {
-    const { status, body } = this.#options
+    const { status } = this.#options
     const answered = this.#head.status
     if (!status.some((range) => answered >= range.from && answered <= range.to)) {
       return fail(`status ${answered}, expected ${describeRanges(status)}`)
     }
     const missing = this.#missingField()
     if (missing !== null) return missing
-    if (body === undefined) return pass(`status ${answered}`)
-    this.#body = new AnswerMatch(body)
+    if (this.#judge === null) return pass(`status ${answered}`)
+    this.#body = this.#judge
     this.#reader.begin(this.#head.body, this.#head.contentLength)
     return this.#readBody(rest)
   }
@@ -108,20 +121,40 @@ export class HttpCheck implements CheckProtocol {
   }
 
   #readBody(bytes: Uint8Array): Verdict | null {
-    const body = this.#body as AnswerMatch
+    const body = this.#body as BodyJudge
     let at = 0
     while (at < bytes.length && !this.#reader.isComplete) {
       at = this.#reader.read(bytes, at, bytes.length)
       if (at < 0) return fail(`not a valid HTTP response: ${REJECTIONS[this.#reader.reject].sentence}`)
-      if (body.add(bytes.subarray(this.#reader.dataStart, this.#reader.dataEnd))) return this.#judge(true)
+      if (body.add(bytes.subarray(this.#reader.dataStart, this.#reader.dataEnd))) return body.judge(this.#head.status)
     }
-    return this.#reader.isComplete || body.isFull ? this.#judge(body.isFound()) : null
+    return this.#reader.isComplete || body.isFull ? body.judge(this.#head.status) : null
+  }
+}
+
+/** Looks for a pattern in the begin of a body. */
+class PatternBody implements BodyJudge {
+  readonly #pattern: TextPatternPlan
+  readonly #match: AnswerMatch
+  #isFound = false
+
+  constructor(pattern: TextPatternPlan) {
+    this.#pattern = pattern
+    this.#match = new AnswerMatch(pattern)
   }
 
-  #judge(isFound: boolean): Verdict {
-    const status = `status ${this.#head.status}`
-    if (isFound) return pass(`${status}, the body matches`)
-    return fail(`${status}, but the body does not contain ${describePattern(this.#options.body as TextPatternPlan)}`)
+  get isFull(): boolean {
+    return this.#match.isFull
+  }
+
+  add(piece: Uint8Array): boolean {
+    this.#isFound ||= this.#match.add(piece)
+    return this.#isFound
+  }
+
+  judge(status: number): Verdict {
+    if (this.#isFound || this.#match.isFound()) return pass(`status ${status}, the body matches`)
+    return fail(`status ${status}, but the body does not contain ${describePattern(this.#pattern)}`)
   }
 }
 

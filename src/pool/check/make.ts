@@ -29,8 +29,10 @@ export interface CheckDefinition {
   begin(environment: CheckEnvironment, done: (verdict: Verdict) => void): Run
 }
 
-/** The check that a plan means for a server. */
-export function makeCheck(plan: CheckPlan, server: SocketAddress): CheckDefinition {
+/** The check that a plan means for a server, which may have a place of its own for it. */
+export function makeCheck(common: CheckPlan, server: SocketAddress, place?: CheckPlace): CheckDefinition {
+  // Elsewhere connections need no introduction.
+  const plan = place === undefined ? common : { ...common, ...place, proxyProtocol: undefined }
   const address = placeOf(plan, server)
   const host = 'host' in plan ? (plan.host ?? formatAddress(server)) : ''
   const memory = new ScramMemory()

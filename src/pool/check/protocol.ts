@@ -35,9 +35,14 @@ export const fail = (reason: string): Verdict => ({ ok: false, reason })
 export const CLOSED_EARLY = fail('connection closed before the answer')
 
 /** What a server wrote, fit for a log line: printable, in one line, and short. */
+export function plain(text: string): string {
+  const line = text.replace(/[^\x20-\x7e]+/g, ' ').trim()
+  return line.length > MAX_QUOTED ? `${line.slice(0, MAX_QUOTED)}…` : line
+}
+
+/** The same in quotes. */
 export function quote(text: string): string {
-  const plain = text.replace(/[^\x20-\x7e]+/g, ' ').trim()
-  return JSON.stringify(plain.length > MAX_QUOTED ? `${plain.slice(0, MAX_QUOTED)}…` : plain)
+  return JSON.stringify(plain(text))
 }
 
 const MAX_QUOTED = 100

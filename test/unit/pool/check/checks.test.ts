@@ -244,6 +244,20 @@ test('an own address or port is checked instead of the server', () => {
   )
 })
 
+test('a server may have a place of its own for the check, where no header introduces the connection', () => {
+  const { servers, apply } = fixture()
+  const app = pool('app', [1, 2], { ...TCP_CHECK, port: 99, proxyProtocol: 2 })
+  const own = { ...app.servers[0], check: { address: undefined, port: 98 } }
+  apply({ ...app, servers: [own, app.servers[1]] })
+  assert.deepEqual(
+    servers.connections.map(({ target }) => [target.address.family === 4 && target.address.port, target.proxyProtocol]),
+    [
+      [98, undefined],
+      [99, 2],
+    ],
+  )
+})
+
 test('close() ends everything', async () => {
   const { servers, apply, checks, time } = fixture()
   apply(pool('app', [1, 2]))
