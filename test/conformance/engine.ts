@@ -12,6 +12,8 @@ import { memory } from './engine-memory.ts'
 import { shutdown } from './engine-shutdown.ts'
 import { streaming } from './engine-stream.ts'
 import { timers } from './engine-timers.ts'
+import { tls } from './engine-tls.ts'
+import { tlsRefusals } from './engine-tls-refusals.ts'
 
 /** Against a hang only: the machine may be busy. */
 const TIMEOUT_MS = 240_000
@@ -32,6 +34,8 @@ export function engineSuite(backend: Backend): void {
     datagrams,
     ownAddresses,
     shutdown,
+    tls,
+    'tls refusals': tlsRefusals,
   }
   for (const [name, topic] of Object.entries(topics)) {
     describe(`${backend.kind} engine: ${name}`, { timeout: TIMEOUT_MS }, () => topic(backend))

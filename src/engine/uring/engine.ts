@@ -71,7 +71,7 @@ export class RingEngine implements Engine {
     const slot = this.#closed === null ? loop.nextSlot() : -1
     const fd = slot === -1 ? -1 : connectSocket(address, options.source)
     const raw = new RingConnection(loop, Math.max(fd, -1), slot, handler, address, false)
-    const connection = options.tls instanceof RingTlsClient ? this.#secured(raw, options.tls, handler) : raw
+    const connection = options.tls instanceof RingTlsClient ? this.#secured(raw, options.tls, options.timeoutMs, handler) : raw
     if (slot !== -1) loop.occupy(raw, Math.max(fd, -1))
     if (fd < 0) {
       raw.fail(slot === -1 ? 'overload' : closeReason(errnoName(fd)))
@@ -154,10 +154,10 @@ export class RingEngine implements Engine {
     return (this.#closed ??= new Promise((resolve) => this.#loop.stop(resolve)))
   }
 
-  #secured(raw: RingConnection, tls: RingTlsClient, handler: ConnectionHandler): TlsConnection {
+  #secured(raw: RingConnection, tls: RingTlsClient, timeoutMs: number, handler: ConnectionHandler): TlsConnection {
     const { serverName, verify } = tls.options
     const session = this.#loop.tls.native.open(tls.context, serverName, verify?.name ?? '', tls.seat)
-    const connection = new TlsConnection(this.#loop, raw, session, null, null)
+    const connection = new TlsConnection(this.#loop, raw, session, null, null, timeoutMs)
     connection.handler = handler
     raw.handler = connection
     return connection

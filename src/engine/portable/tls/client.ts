@@ -1,3 +1,4 @@
+import { X509Certificate } from 'node:crypto'
 import type { Socket } from 'node:net'
 import { checkServerIdentity, connect as connectTls, createSecureContext, type SecureContext, type TLSSocket } from 'node:tls'
 import { EvenerError } from '../../../core/index.ts'
@@ -13,6 +14,8 @@ export class PortableTlsClient implements TlsClient {
   constructor(options: TlsClientOptions) {
     this.options = options
     try {
+      // node:tls passes over what is no certificate.
+      if (options.verify !== undefined) new X509Certificate(options.verify.authorities)
       this.#context = createSecureContext({
         ca: options.verify?.authorities,
         cert: options.certificate?.chain,

@@ -78,7 +78,7 @@ export class PortableTlsServer implements TlsServer {
     const gone = (): void => this.#gone(handshake, 'the client went away')
     const slow = setTimeout(() => {
       gone()
-      transport.destroy()
+      transport.resetAndDestroy()
     }, this.options.handshakeTimeoutMs)
     transport.on('error', gone)
     transport.once('close', gone)
@@ -145,9 +145,10 @@ export class PortableTlsServer implements TlsServer {
     acceptor.secured(socket, transport, secure)
   }
 
-  #failed(socket: TLSSocket, error: Error): void {
+  #failed(socket: TLSSocket, error: NodeJS.ErrnoException): void {
     const handshake = this.#handshakes.get((socket as Wrapping)._parent)
     socket.on('error', () => {})
+    if (error.code === 'ERR_TLS_HANDSHAKE_TIMEOUT') handshake?.transport.resetAndDestroy()
     if (handshake !== undefined) this.#gone(handshake, (error as { reason?: string }).reason ?? error.message)
     socket.destroy()
   }

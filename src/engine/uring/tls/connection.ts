@@ -73,8 +73,8 @@ export class TlsConnection implements Connection, ConnectionHandler, Turned, Tim
   #peerEnded = false
   #isDirty = false
 
-  /** `raw` must tell its events to this connection. `session` is -errno when there was no memory for it. */
-  constructor(loop: Loop, raw: RingConnection, session: number, server: RingTlsServer | null, acceptor: TlsAcceptor | null) {
+  /** `raw` must tell its events to this connection. `session` is -errno when there was no memory for it; `timeoutMs` is a client's. */
+  constructor(loop: Loop, raw: RingConnection, session: number, server: RingTlsServer | null, acceptor: TlsAcceptor | null, timeoutMs = 0) {
     this.#loop = loop
     this.#thread = loop.tls
     this.#raw = raw
@@ -86,6 +86,7 @@ export class TlsConnection implements Connection, ConnectionHandler, Turned, Tim
     this.#stalled = new Stalled(loop.blocks)
     this.secure = new RingSecure(() => (this.#session < 0 || this.#state === SHAKING ? null : this.#thread.native.info(this.#session)))
     if (server !== null) this.#join(server)
+    else loop.timers.arm(this.#timer, timeoutMs)
     if (session < 0) raw.fail('overload')
   }
 
