@@ -156,13 +156,26 @@ STAGE int forget_reused(struct packet *packet, struct flow *flow) {
   return 1;
 }
 
+INLINE int is_marked(const struct address *address) {
+  __u32 mark = (address->word[0] ^ address->word[1] ^ address->word[2] ^ address->word[3]) * MARK_FACTOR >> 16;
+  __u32 word = mark >> 6;
+  __u64 *marks = bpf_map_lookup_elem(&own_addresses, &word);
+  return marks && (*marks >> (mark & 63) & 1);
+}
+
+/* Every packet of a flow comes from a server or goes to a service: what does neither is passed before any table is searched. */
+INLINE int may_be_ours(const struct packet *packet) {
+  return is_marked(&packet->tuple.destination) || is_marked(&packet->tuple.source);
+}
+
 SEC("xdp")
 int balance(struct xdp_md *context) {
   struct packet packet = {};
   int verdict = parse(context, &packet);
   if (verdict != GO_ON) return verdict;
+  if (!may_be_ours(&packet)) return XDP_PASS;
   if (packet.fragment && join_fragments(&packet) != GO_ON) return XDP_PASS;
-  packet.now = bpf_ktime_get_coarse_ns();
+  packet.now = coarse_now();
   struct flow *flow = bpf_map_lookup_elem(&flows, &packet.tuple);
   if (!flow) flow = bpf_map_lookup_elem(&young, &packet.tuple);
   if (flow && packet.tcp_flags & TCP_SYN && forget_reused(&packet, flow)) flow = 0;
@@ -191,7 +204,7 @@ static long age_entry(void *map, struct tuple *key, struct flow *flow, struct ag
   __u32 state = flow->state;
   if (state >= STATE_COUNT) return 0;
   __u64 timeout = service->timeout_seconds[state] * NANOSECONDS;
-  if ((ageing->now > seen && ageing->now - seen > timeout) || server->flags & SERVER_REMOVED) {
+  if ((ageing->now >= seen && ageing->now - seen >= timeout) || server->flags & SERVER_REMOVED) {
     struct tuple own = *key;
     forget_flow(&own, flow);
     ageing->removed++;
@@ -216,7 +229,7 @@ static long publish_recount(__u32 index, struct ageing *ageing) {
 /* Run by the control thread every few seconds. */
 SEC("syscall")
 int age_flows(struct ageing *ageing) {
-  ageing->now = bpf_ktime_get_ns();
+  ageing->now = coarse_now();
   struct ageing local = {.now = ageing->now};
   bpf_for_each_map_elem(&flows, age_entry, &local, 0);
   bpf_for_each_map_elem(&young, age_entry, &local, 0);

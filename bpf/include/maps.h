@@ -6,6 +6,9 @@
 
 /* Written by the control thread. */
 MAP(settings, BPF_MAP_TYPE_ARRAY, __u32, struct settings, 1);
+/* A bit for each address of a service or server, by 16 bits of a hash: MARK_FACTOR is in the TypeScript that sets them too. */
+#define MARK_FACTOR 0x9e3779b1U
+MAP(own_addresses, BPF_MAP_TYPE_ARRAY, __u32, __u64, 1024);
 MAP(services, BPF_MAP_TYPE_HASH, struct service_key, __u32, 4096);
 MAP(ranges, BPF_MAP_TYPE_HASH, struct range_key, struct ranges, 1024);
 MAP(service_list, BPF_MAP_TYPE_ARRAY, __u32, struct service, 256);

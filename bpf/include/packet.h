@@ -31,6 +31,14 @@ struct icmp_header {
 
 #define NANOSECONDS 1000000000ULL
 
+/* Set by the loader before the verifier looks. */
+const volatile __u32 tick_nanoseconds = 4000000;
+
+/* Monotonic time to the tick. The kernel's clock, coarse as it is, costs 20 ns; the ticks lie in memory, and their address in the code. */
+INLINE __u64 coarse_now(void) {
+  return bpf_jiffies64() * tick_nanoseconds;
+}
+
 struct packet {
   struct tuple tuple;
   __u64 now;

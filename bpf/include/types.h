@@ -262,6 +262,12 @@ struct locality {
   __u32 server[7];
 };
 
+/* The kernel's ticks beside its clock, from which the loader learns how long a tick is. */
+struct clock {
+  __u64 ticks;
+  __u64 nanoseconds;
+};
+
 struct settings {
   struct address tunnel_source4;
   struct address tunnel_source6;

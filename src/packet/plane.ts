@@ -9,6 +9,7 @@ import { type FlowInfo, FlowReader, type ServerLoad } from './flows.ts'
 import { Pins } from './pins.ts'
 import { requirePacketPlane } from './requirements.ts'
 import { ServiceTables } from './tables.ts'
+import { tickNanoseconds } from './tick.ts'
 import { Vocabulary } from './vocabulary.ts'
 
 export interface PacketPlaneOptions {
@@ -191,7 +192,7 @@ function load(source: BpfObject, options: PacketPlaneOptions, pins: Pins | undef
     return shapeOf(definition, sizes)
   }
   const existing = pins?.openMaps(source, shape)
-  const object = loadObject(native(), source, { sizes, existing })
+  const object = loadObject(native(), source, { sizes, existing, constants: { tick_nanoseconds: tickNanoseconds() } })
   if (pins !== undefined && existing?.size === 0) pins.pinMaps(object.maps)
   return object
 }

@@ -3,6 +3,7 @@ import { type BpfMap, createMap, indexKey, type LoadedObject, type NativeBpf } f
 import { writeAccessList } from './access-list.ts'
 import { mappedAddress, type PacketServer, type PacketService } from './definition.ts'
 import { writeOrigins } from './origins.ts'
+import { markAddresses } from './own-addresses.ts'
 import { ServerSlots } from './server-slots.ts'
 import { ServiceKeys } from './service-keys.ts'
 import { buildTable, type TableMember } from './table.ts'
@@ -53,6 +54,7 @@ export class ServiceTables {
   /** Makes the tables say exactly this. Services that are gone lose their keys first; flows of servers that are gone are aged at once. */
   apply(services: readonly PacketService[]): void {
     this.#localCount = 0
+    markAddresses(this.#map('own_addresses'), services)
     this.#writePresence([...[...this.#places.values()].map((place) => place.definition), ...services])
     const names = new Set(services.map((service) => service.name))
     const known = services.map((service) => this.#places.get(service.name)?.index ?? this.#keys.find(service))
