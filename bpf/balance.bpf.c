@@ -109,6 +109,7 @@ INLINE int take_known(struct xdp_md *context, struct packet *packet, struct flow
   struct server *server = bpf_map_lookup_elem(&servers, &flow->server);
   struct service *service = bpf_map_lookup_elem(&service_list, &service_index);
   if (!server || !service) return XDP_DROP;
+  note_mirror(packet, service);
   if (server->flags & (SERVER_DOWN | SERVER_REMOVED)) {
     int verdict = leave_server(context, packet, flow);
     return verdict == GO_ON ? take_first(context, packet, service_index) : verdict;

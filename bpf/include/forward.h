@@ -24,7 +24,7 @@ INLINE int forward_frame(struct xdp_md *context, struct packet *packet, const st
   if (step_ttl(context, packet)) return XDP_DROP;
   if (place_frame(context, packet, hop, 0, ethertype(packet)) < 0) return XDP_DROP;
   count(verdict);
-  return leave(context, hop);
+  return leave(context, packet, hop);
 }
 
 INLINE int forward_tunnel(struct xdp_md *context, struct packet *packet, const struct server *server, const struct hop *hop) {
@@ -38,7 +38,7 @@ INLINE int forward_tunnel(struct xdp_md *context, struct packet *packet, const s
   if (l3 < 0) return XDP_DROP;
   if (v4 ? write_outer4(context, l3, packet, server, hash) : write_outer6(context, l3, packet, server, hash)) return XDP_DROP;
   count(VERDICT_FORWARDED);
-  return leave(context, hop);
+  return leave(context, packet, hop);
 }
 
 /* To the server, or back to the client: the packet's tuple becomes `to`. */

@@ -100,7 +100,29 @@ INLINE int place_frame(struct xdp_md *context, struct packet *packet, const stru
   return header;
 }
 
-INLINE int leave(struct xdp_md *context, const struct hop *hop) {
+INLINE void note_mirror(struct packet *packet, const struct service *service) {
+  if (!(service->flags & SERVICE_MIRROR)) return;
+  packet->mirror_to = service->mirror_port;
+  packet->mirror_per_mille = service->mirror_per_mille;
+}
+
+#define REDIRECT_TO_ALL 8
+
+/* A share of the packets of a mirrored service leaves twice. Gives the verdict, or GO_ON for a packet that leaves once. */
+STAGE int leave_twice(struct packet *packet, __u32 out) {
+  if (!packet || bpf_get_prandom_u32() % 1000 >= packet->mirror_per_mille) return GO_ON;
+  struct mirror_key key = {.out = out, .mirror = packet->mirror_to};
+  void *both = bpf_map_lookup_elem(&mirrors, &key);
+  if (!both) return GO_ON;
+  count(VERDICT_MIRRORED);
+  return bpf_redirect_map(both, 0, REDIRECT_TO_ALL);
+}
+
+INLINE int leave(struct xdp_md *context, struct packet *packet, const struct hop *hop) {
+  if (packet->mirror_to) {
+    int verdict = leave_twice(packet, hop->ifindex);
+    if (verdict != GO_ON) return verdict;
+  }
   if (hop->ifindex == context->ingress_ifindex) return XDP_TX;
   return bpf_redirect(hop->ifindex, 0);
 }

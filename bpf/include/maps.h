@@ -43,12 +43,21 @@ struct {
   __array(values, struct slots);
 } tables SEC(".maps");
 
-struct {
+struct both_ports {
   __uint(type, BPF_MAP_TYPE_DEVMAP);
   __uint(key_size, 4);
   __uint(value_size, 4);
   __uint(max_entries, 2);
-} mirror_ports SEC(".maps");
+};
+
+/* A packet with a copy goes to all interfaces of the map for these two. */
+struct {
+  __uint(type, BPF_MAP_TYPE_HASH_OF_MAPS);
+  __type(key, struct mirror_key);
+  __uint(value_size, 4);
+  __uint(max_entries, 1024);
+  __array(values, struct both_ports);
+} mirrors SEC(".maps");
 
 /* Written by the programs. Sizes of the first four are configured. */
 MAP(flows, BPF_MAP_TYPE_HASH, struct tuple, struct flow, 262144);

@@ -170,6 +170,7 @@ STAGE int forward_one_packet(struct xdp_md *context, struct packet *packet, __u3
 STAGE int open_flow(struct xdp_md *context, struct packet *packet, __u32 service_index) {
   struct service *service = bpf_map_lookup_elem(&service_list, &service_index);
   if (!packet || !service) return XDP_PASS;
+  note_mirror(packet, service);
   if (is_denied(&packet->tuple.source, service_index, service)) {
     count(VERDICT_DENIED);
     return XDP_DROP;

@@ -60,6 +60,9 @@ struct packet {
   __u8 tos;
   __u8 ttl;
   __u8 unused;
+  /* The service's, or 0. */
+  __u32 mirror_to;
+  __u32 mirror_per_mille;
 };
 
 /* `length` bytes at `offset` of the frame, or NULL if the frame ends before. */

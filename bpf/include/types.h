@@ -250,6 +250,12 @@ struct link {
   __u32 vlan;
 };
 
+/* Where a packet leaves, and where a copy of it does. */
+struct mirror_key {
+  __u32 out;
+  __u32 mirror;
+};
+
 struct locality_key {
   struct address destination;
   __u32 service;

@@ -34,6 +34,7 @@ export function serviceOf(listener: PacketListenerPlan, pool: PoolPlan, slots: P
     localAddresses: local?.addresses ?? [],
     localFirstPort: local?.firstPort ?? 0,
     localLastPort: local?.lastPort ?? 0,
+    mirror: listener.mirror,
   }
 }
 

@@ -91,6 +91,12 @@ export const packet = options({
   limits: limits.prefault({}).describe('For servers and clients.'),
   synCookies: z.enum(['off', 'auto', 'always']).default('off').describe('Answer SYNs without remembering them (nat and fullnat).'),
   synCookiesAbove: z.int().min(1).max(10_000_000).default(1000).describe('With auto: from so many SYNs a second on, for each CPU.'),
+  mirror: options({
+    interface: interfaceName.describe('Where copies leave, as the packets themselves do.'),
+    share: z.number().min(0.1).max(100).default(100).describe('Of the packets to servers, in per cent.'),
+  })
+    .optional()
+    .describe('Copies of packets, for somebody who looks on.'),
 }).check(always(checkPacket))
 
 /** `packet` of the top level: what all packet listeners share. */
@@ -118,7 +124,7 @@ export type PacketConfig = z.output<typeof packet>
 export type PacketPlaneConfig = z.output<typeof packetPlane>
 
 export function normalisePacketListener(name: string, bind: readonly SocketAddress[], config: PacketConfig): PacketListenerPlan {
-  const { persistence: stay, local, access, timeouts: times, tunnel } = config
+  const { persistence: stay, local, access, mirror, timeouts: times, tunnel } = config
   return {
     name,
     bind,
@@ -148,6 +154,7 @@ export function normalisePacketListener(name: string, bind: readonly SocketAddre
     local: local && { addresses: local.addresses, ...local.ports },
     access: { allow: access.allow.map(formatCidr), deny: access.deny.map(formatCidr) },
     limits: config.limits,
+    mirror: mirror && { interfaceName: mirror.interface, perMille: Math.round(mirror.share * 10) },
     synCookies: { mode: config.synCookies, above: config.synCookiesAbove },
   }
 }

@@ -98,6 +98,8 @@ export interface PacketService {
   readonly localAddresses: readonly string[]
   readonly localFirstPort: number
   readonly localLastPort: number
+  /** A share of the packets to servers, in thousandths, leaves this interface too. */
+  readonly mirror: { readonly interfaceName: string; readonly perMille: number } | undefined
 }
 
 export const SERVICE_DEFAULTS = {
@@ -126,6 +128,7 @@ export const SERVICE_DEFAULTS = {
   localAddresses: [],
   localFirstPort: 10000,
   localLastPort: 32767,
+  mirror: undefined,
 } as const satisfies Partial<PacketService>
 
 /** The 16 bytes by which the programs know an address: IPv6, or IPv4 as ::ffff:a.b.c.d. */

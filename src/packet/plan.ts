@@ -49,5 +49,6 @@ export interface PacketListenerPlan {
     readonly newFlowsPerSecond: number
     readonly burst: number
   }
+  readonly mirror: { readonly interfaceName: string; readonly perMille: number } | undefined
   readonly synCookies: { readonly mode: 'off' | 'auto' | 'always'; readonly above: number }
 }

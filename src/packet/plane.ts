@@ -6,6 +6,7 @@ import { RouteSocket } from '../kernel/netlink/index.ts'
 import { Attachments } from './attachments.ts'
 import { mappedAddress, type PacketServer, type PacketService } from './definition.ts'
 import { type FlowInfo, FlowReader, type ServerLoad } from './flows.ts'
+import { writeMirrors } from './mirrors.ts'
 import { Pins } from './pins.ts'
 import { requirePacketPlane } from './requirements.ts'
 import { ServiceTables } from './tables.ts'
@@ -89,7 +90,7 @@ export class PacketPlane {
       const words = new Vocabulary(source)
       writeSettings(object, words, options, routes)
       const tables = new ServiceTables(native(), object, words)
-      tables.apply(services)
+      writeTables(tables, services, object, words, routes)
       const attachments = new Attachments(native(), routes, object.program('balance'), pins, options.mode)
       undo.push(() => attachments.close(isTakenOver))
       attachments.set(options.interfaces)
@@ -111,7 +112,7 @@ export class PacketPlane {
 
   /** Services and interfaces from now on. Flows of servers that stay are not touched. */
   apply(services: readonly PacketService[], interfaces: readonly string[] = this.#attachments.list.map(({ name }) => name)): void {
-    this.#tables.apply(services)
+    writeTables(this.#tables, services, this.#object, this.#words, this.#routes)
     this.#attachments.set(interfaces)
     this.keepNeighbours()
   }
@@ -195,6 +196,19 @@ function load(source: BpfObject, options: PacketPlaneOptions, pins: Pins | undef
   const object = loadObject(native(), source, { sizes, existing, constants: { tick_nanoseconds: tickNanoseconds() } })
   if (pins !== undefined && existing?.size === 0) pins.pinMaps(object.maps)
   return object
+}
+
+function writeTables(
+  tables: ServiceTables,
+  services: readonly PacketService[],
+  object: LoadedObject,
+  words: Vocabulary,
+  routes: RouteSocket,
+): void {
+  for (const { mirror } of services) if (mirror !== undefined) routes.demandLink(mirror.interfaceName)
+  const links = routes.links()
+  writeMirrors(native(), object, words, services, links)
+  tables.apply(services, (name) => links.find((link) => link.name === name)?.index ?? 0)
 }
 
 function writeSettings(object: LoadedObject, words: Vocabulary, options: PacketPlaneOptions, routes: RouteSocket): void {

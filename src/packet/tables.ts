@@ -42,6 +42,7 @@ export class ServiceTables {
   readonly #slots: ServerSlots
   readonly #places = new Map<string, ServicePlace>()
   #localCount = 0
+  #interfaceIndex: (name: string) => number = () => 0
 
   constructor(native: NativeBpf, object: LoadedObject, words: Vocabulary) {
     this.#native = native
@@ -52,7 +53,8 @@ export class ServiceTables {
   }
 
   /** Makes the tables say exactly this. Services that are gone lose their keys first; flows of servers that are gone are aged at once. */
-  apply(services: readonly PacketService[]): void {
+  apply(services: readonly PacketService[], interfaceIndex: (name: string) => number): void {
+    this.#interfaceIndex = interfaceIndex
     this.#localCount = 0
     markAddresses(this.#map('own_addresses'), services)
     this.#writePresence([...[...this.#places.values()].map((place) => place.definition), ...services])
@@ -204,6 +206,8 @@ export class ServiceTables {
       last_port: service.localLastPort,
       local_first: localFirst,
       local_count: service.localAddresses.length,
+      mirror_per_mille: service.mirror?.perMille ?? 0,
+      mirror_port: service.mirror === undefined ? 0 : this.#interfaceIndex(service.mirror.interfaceName),
     })
     this.#map('service_list').setAt(place.index, value)
   }

@@ -43,6 +43,7 @@ export class Vocabulary {
   readonly ageing: StructLayout
   readonly persistence: StructLayout
   readonly locality: StructLayout
+  readonly mirrorKey: StructLayout
   /** "FORWARDED" → its counter, in the order of the counters. */
   readonly verdicts: ReadonlyMap<string, number>
   readonly flowFlags: ReadonlyMap<string, number>
@@ -73,6 +74,7 @@ export class Vocabulary {
     this.ageing = object.layout('ageing')
     this.persistence = object.layout('persistence')
     this.locality = object.layout('locality')
+    this.mirrorKey = object.layout('mirror_key')
     this.verdicts = object.btf.enumerators('verdict')
     this.flowFlags = object.btf.enumerators('flow_flag')
     this.serverFlags = object.btf.enumerators('server_flag')
@@ -129,7 +131,8 @@ export class Vocabulary {
       flag(service.allow.length > 0, 'DENY_OTHERS') |
       flag(service.synCookies === 'always', 'COOKIES_ALWAYS') |
       flag(service.synCookies === 'auto', 'COOKIES_AUTO') |
-      flag(service.newFlowsPerSecond > 0, 'HAS_RATE')
+      flag(service.newFlowsPerSecond > 0, 'HAS_RATE') |
+      flag(service.mirror !== undefined, 'MIRROR')
     )
   }
 }
