@@ -54,6 +54,12 @@ export class Network {
     }
   }
 
+  /** A veth leaves what its peer's program sends back (XDP_TX) lying until something else comes, unless it has a program itself: one that passes all. */
+  takeAnswers(space: string, device: string): void {
+    const object = join(import.meta.dirname, '../../bpf/dist/realserver.bpf.o')
+    this.run(space, 'ip', 'link', 'set', device, 'xdpdrv', 'obj', object, 'sec', 'xdp')
+  }
+
   address(space: string, device: string, ...addresses: string[]): void {
     for (const address of addresses) {
       const extra = address.includes(':') ? ['nodad'] : []

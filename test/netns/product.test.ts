@@ -2,41 +2,11 @@ import assert from 'node:assert/strict'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import type { Forward } from '../../src/packet/index.ts'
 import { needsRoot } from '../support/needs.ts'
 import { Product } from './product.ts'
-import { ask, layWeb, serverAddress, VIP, VIP6 } from './web.ts'
+import { ask, configuration, layWeb, VIP, VIP6 } from './web.ts'
 
 const NEEDED = needsRoot('ip', 'ethtool', 'nginx', 'curl')
-
-interface Wanted {
-  readonly isV6?: boolean
-  readonly port?: number
-  readonly packet?: object
-  readonly pool?: object
-  readonly plane?: object
-}
-
-/** One listener, three servers of weights 1, 3 and 6. */
-function configuration(forward: Forward, wanted: Wanted = {}): object {
-  const isV6 = wanted.isV6 === true
-  const at = (host: string, port: number) => (host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`)
-  const servers = [1, 3, 6].map((weight, index) => ({
-    name: 'abc'[index],
-    address: at(serverAddress(index, isV6), wanted.port ?? 80),
-    weight,
-  }))
-  const local = forward === 'fullnat' ? { local: { addresses: [isV6 ? 'fd02::1' : '10.2.0.1'] } } : {}
-  return {
-    workers: 1,
-    engine: 'portable',
-    packet: { pins: 'none', ...wanted.plane },
-    listeners: {
-      vip: { bind: at(isV6 ? VIP6 : VIP, 80), packet: { pool: 'app', forward, interfaces: ['c1', 's0'], ...local, ...wanted.packet } },
-    },
-    pools: { app: { algorithm: 'weighted-round-robin', servers, ...wanted.pool } },
-  }
-}
 
 for (const forward of ['nat', 'fullnat', 'dr', 'tun'] as const) {
   for (const isV6 of [false, true]) {

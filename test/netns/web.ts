@@ -33,6 +33,8 @@ export async function layWeb(t: TestContext, forward: Forward): Promise<Network>
   network.link('lb', 's0', 'net', 'lb0')
   network.address('lb', 's0', '10.2.0.1/24', 'fd02::1/64')
   network.run('net', 'ip', 'link', 'set', 'lb0', 'master', 'br0')
+  network.takeAnswers('client', 'c0')
+  network.takeAnswers('net', 'lb0')
   network.run('client', 'ip', 'route', 'add', 'default', 'via', '10.1.0.1')
   network.run('client', 'ip', 'route', 'add', 'default', 'via', 'fd01::1')
   // What the servers send directly is routed back by the balancer's own stack, as a router beside it would.
@@ -74,7 +76,8 @@ export function startNginx(network: Network, name: string): void {
   writeFileSync(
     file,
     `daemon off; master_process off; user root; pid ${network.folder}/${name}.pid; error_log /dev/null; events {}
-     http { access_log off; server { ${listen} location / { return 200 "${name}"; } location /big { root ${network.folder}; } } }`,
+     http { access_log off; server { ${listen} location / { return 200 "${name}"; } location /big { root ${network.folder}; }
+     location /upload { client_max_body_size 10m; proxy_pass http://127.0.0.1:8080/; proxy_pass_request_body off; proxy_set_header Content-Length 0; } } }`,
   )
   network.start(name, 'nginx', '-c', file, '-p', network.folder)
   network.run(name, 'sh', '-c', 'until curl -so /dev/null http://127.0.0.1/; do :; done')
@@ -87,4 +90,33 @@ export function ask(network: Network, count: number, host = VIP, port = 80): Rec
   const shares: Record<string, number> = {}
   for (const name of network.run('client', 'sh', '-c', script)) shares[name] = (shares[name] ?? 0) + 1
   return shares
+}
+
+interface Wanted {
+  readonly isV6?: boolean
+  readonly port?: number
+  readonly packet?: object
+  readonly pool?: object
+  readonly plane?: object
+}
+
+/** A configuration of one listener, three servers of weights 1, 3 and 6. */
+export function configuration(forward: Forward, wanted: Wanted = {}): object {
+  const isV6 = wanted.isV6 === true
+  const at = (host: string, port: number) => (host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`)
+  const servers = [1, 3, 6].map((weight, index) => ({
+    name: 'abc'[index],
+    address: at(serverAddress(index, isV6), wanted.port ?? 80),
+    weight,
+  }))
+  const local = forward === 'fullnat' ? { local: { addresses: [isV6 ? 'fd02::1' : '10.2.0.1'] } } : {}
+  return {
+    workers: 1,
+    engine: 'portable',
+    packet: { pins: 'none', ...wanted.plane },
+    listeners: {
+      vip: { bind: at(isV6 ? VIP6 : VIP, 80), packet: { pool: 'app', forward, interfaces: ['c1', 's0'], ...local, ...wanted.packet } },
+    },
+    pools: { app: { algorithm: 'weighted-round-robin', servers, ...wanted.pool } },
+  }
 }

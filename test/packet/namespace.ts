@@ -16,7 +16,7 @@ export function inNamespace(file: string, define: () => void): void {
     define()
     return
   }
-  test(`in a network namespace: ${basename(file)}`, needsRoot('ip', 'taskset'), () => {
+  test(`in a network namespace: ${basename(file)}`, needsRoot('ip', 'taskset', 'bpftool'), () => {
     const environment = { ...process.env, [MARK]: file, NODE_TEST_CONTEXT: undefined }
     const child = spawnSync('unshare', ['--net', process.execPath, '--test-reporter=spec', file], { env: environment, encoding: 'utf8' })
     assert.equal(child.status, 0, `${child.stdout}\n${child.stderr}`)

@@ -1,0 +1,74 @@
+import assert from 'node:assert/strict'
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { needsRoot } from '../support/needs.ts'
+import { Product } from './product.ts'
+import { ask, configuration, layWeb, VIP } from './web.ts'
+
+const NEEDED = needsRoot('ip', 'ethtool', 'nginx', 'curl')
+
+test('tun: a client that sends packets too big for the tunnel learns its MTU by ICMP, and its upload arrives whole', NEEDED, async (t) => {
+  const network = await layWeb(t, 'tun')
+  const product = await Product.start(network, 'lb', configuration('tun'))
+  writeFileSync(join(network.folder, 'upload'), Buffer.alloc(1 << 20, 'evener'))
+  // Without segmentation offload, so that the client's packets have the size of its MTU.
+  network.run('client', 'ethtool', '-K', 'c0', 'tso', 'off', 'gso', 'off')
+  const upload = [
+    'curl',
+    '-s',
+    '--max-time',
+    '10',
+    '-o',
+    '/dev/null',
+    '-w',
+    '%{http_code} %{size_upload}',
+    '-T',
+    `${network.folder}/upload`,
+  ]
+  assert.equal(network.run('client', ...upload, `http://${VIP}/upload`), '200 1048576')
+  assert.match(network.run('client', 'ip', 'route', 'get', VIP), /mtu 1480/)
+  assert.ok(product.status().counters['too-big-sent'] > 0)
+})
+
+for (const forward of ['nat', 'tun'] as const) {
+  test(`${forward} in generic XDP: the log warns, and everything works`, NEEDED, async (t) => {
+    const network = await layWeb(t, forward)
+    const product = await Product.start(network, 'lb', configuration(forward, { plane: { mode: 'generic' } }))
+    assert.match(product.log.join('\n'), /"level":"warn","message":"c1: generic XDP/)
+    assert.match(network.run('lb', 'ip', 'link', 'show', 'c1'), /xdpgeneric/)
+    assert.deepEqual(ask(network, 10), { a: 1, b: 3, c: 6 })
+  })
+}
+
+test('a mirrored listener sends a copy of every packet to servers out of another interface, and clients are served', NEEDED, async (t) => {
+  const network = await layWeb(t, 'nat')
+  network.addSpace('watch')
+  network.link('lb', 'm0', 'watch', 'm1')
+  const seen = () => Number(network.run('watch', 'cat', '/sys/class/net/m1/statistics/rx_packets'))
+  const product = await Product.start(network, 'lb', configuration('nat', { packet: { mirror: { interface: 'm0' } } }))
+  const before = seen()
+  assert.deepEqual(ask(network, 10), { a: 1, b: 3, c: 6 })
+  const { counters } = product.status()
+  assert.ok(counters.mirrored >= 50 && seen() - before >= counters.mirrored, `${counters.mirrored} mirrored, ${seen() - before} seen`)
+})
+
+test('persistence keeps a client on its server, over both addresses of the listener', NEEDED, async (t) => {
+  const network = await layWeb(t, 'nat')
+  const packet = { pool: 'app', forward: 'nat', interfaces: ['c1', 's0'], persistence: { timeout: '1m', prefix4: 24 } }
+  const listeners = { vip: { bind: [`${VIP}:80`, '10.9.0.101:80'], packet } }
+  await Product.start(network, 'lb', { ...configuration('nat'), listeners })
+  const [first] = Object.keys(ask(network, 5))
+  network.address('client', 'c0', '10.1.0.77/24')
+  network.run('client', 'ip', 'route', 'replace', 'default', 'via', '10.1.0.1', 'src', '10.1.0.77')
+  assert.deepEqual(ask(network, 5, '10.9.0.101'), { [first]: 5 })
+})
+
+test('a range of ports reaches the servers unchanged', NEEDED, async (t) => {
+  const network = await layWeb(t, 'nat')
+  const packet = { pool: 'app', forward: 'nat', interfaces: ['c1', 's0'], ports: [80, '8000-8100'] }
+  await Product.start(network, 'lb', { ...configuration('nat'), listeners: { vip: { bind: `${VIP}:0`, packet } } })
+  assert.deepEqual(ask(network, 10), { a: 1, b: 3, c: 6 })
+  assert.deepEqual(ask(network, 10, VIP, 8080), { a: 1, b: 3, c: 6 })
+  assert.deepEqual(ask(network, 1, VIP, 79), { x: 1 })
+})
