@@ -50,7 +50,7 @@ export function checkReferences(values: unknown): Finding[] {
 function checkIdleOptions(path: Path, route: object): Finding[] {
   const action = ['redirect', 'respond'].find((name) => name in route)
   if (action === undefined) return []
-  return ['requestHeaders', 'rewrite', 'retry', 'queue', 'mirror', 'timeouts']
+  return ['requestHeaders', 'rewrite', 'retry', 'queue', 'hedge', 'mirror', 'timeouts']
     .filter((option) => option in route)
     .map((option) => warn([...path, option], 'CONFIG_UNUSED', `"${option}" does nothing beside "${action}": no request is sent on`, 'key'))
 }

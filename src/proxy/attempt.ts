@@ -3,6 +3,7 @@ import { answerError } from './answer.ts'
 import { complete } from './complete.ts'
 import { type DownstreamConnection, PHASE } from './downstream.ts'
 import { DONE, type Exchange } from './exchange.ts'
+import { Hedge } from './hedge.ts'
 import { replayRequestBody } from './request-body.ts'
 import { writeRequestHead } from './request-head.ts'
 import { FRAMING } from './response-head.ts'
@@ -27,8 +28,15 @@ export function attempt(exchange: Exchange): number {
   const upstream = idle ?? server.connect((exchange.route as RouteState).timeouts.connectMs)
   exchange.upstream = upstream
   upstream.exchange = exchange
+  const { hedgeMs } = exchange.route as RouteState
+  if (hedgeMs > 0 && exchange.attempts === 1) armHedge(exchange, hedgeMs)
   if (idle !== null) sendRequest(exchange)
   return DONE
+}
+
+function armHedge(exchange: Exchange, delayMs: number): void {
+  exchange.hedge ??= new Hedge(exchange)
+  exchange.hedge.arm(delayMs)
 }
 
 /** The connection is open: the head goes out, and what there is of the body behind it. */
@@ -51,6 +59,10 @@ export function sendRequest(exchange: Exchange): void {
  * otherwise as the route's `retry` says.
  */
 export function failAttempt(exchange: Exchange, termination: number): void {
+  if (exchange.race !== null) {
+    exchange.race.survive(outcomeOf(termination))
+    return
+  }
   const upstream = exchange.upstream
   const nothingSent = upstream === null || !exchange.isHeadSent || upstream.connection.sentBytes === upstream.sentBefore
   releaseServer(exchange, outcomeOf(termination))
@@ -64,6 +76,7 @@ export function failAttempt(exchange: Exchange, termination: number): void {
 export function cancelAttempt(exchange: Exchange): void {
   const upstream = exchange.upstream
   if (exchange.isParked) unpark(exchange)
+  if (exchange.race !== null) exchange.race.cancel()
   releaseServer(exchange, OUTCOME.CANCELLED)
   if (upstream !== null) upstream.discard()
 }

@@ -40,6 +40,7 @@ export function compileRoute(route: HttpRoutePlan, index: number, { byName: pool
     requestEdit: compileRequestEdit(route, subjects),
     responseEdit: route.responseHeaders === undefined ? null : compileHeaderEdit(route.responseHeaders, RESPONSE_DROPPED),
     queuePriority: route.queuePriority,
+    hedgeMs: route.hedgeMs,
     retry: { ...route.retry, onStatus: new Set(route.retry.onStatus) },
     timeouts: route.timeouts,
   }

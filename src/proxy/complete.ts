@@ -9,6 +9,7 @@ export function complete(exchange: Exchange): void {
   worker.counters.exchanged(exchange)
   worker.accessLog.write(exchange)
   exchange.replay.clear()
+  if (exchange.hedge !== null) exchange.hedge.disarm()
   if (exchange.copy !== null) {
     exchange.copy.leave()
     exchange.copy = null

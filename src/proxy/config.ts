@@ -81,6 +81,11 @@ const route = options({
   })
     .prefault({})
     .describe("How its requests wait in the pool's queue."),
+  hedge: options({
+    after: duration.describe('So long after the request was sent.'),
+  })
+    .optional()
+    .describe('A GET, HEAD or OPTIONS that was not answered for a while goes to a second server too; the first answer counts.'),
   mirror: options({
     pool: z.string().describe('The pool that gets the copies.'),
     percent: z.number().min(0.01).max(100).default(100).describe('How many of a hundred requests are copied.'),
@@ -225,5 +230,6 @@ function normaliseHttpRoute(
     retry: normaliseRetry(config.retry),
     queuePriority: config.queue.priority,
     mirror: config.mirror,
+    hedgeMs: config.hedge?.after ?? 0,
   }
 }

@@ -24,6 +24,9 @@ export interface ProxyCounters {
   exchanged(exchange: Exchange): void
   /** A request was copied to the pool and answered, or its copy came to nothing. */
   mirrored(series: PoolSeries, isAnswered: boolean): void
+  /** A second server was asked; it answered first. */
+  hedged(series: PoolSeries): void
+  hedgeWon(series: PoolSeries): void
   /** The stream is over: termination, bytes, durations, attempts are final. */
   streamed(stream: Stream): void
 }

@@ -5,6 +5,7 @@ import { answerError } from './answer.ts'
 import { cancelAttempt } from './attempt.ts'
 import { complete } from './complete.ts'
 import { type DownstreamConnection, PHASE } from './downstream.ts'
+import type { Hedge } from './hedge.ts'
 import type { Copy } from './mirror.ts'
 import { readRequestBody } from './request-body.ts'
 import { RequestKeys } from './request-key.ts'
@@ -75,6 +76,10 @@ export class Exchange {
   turn: Turn | null = null
   /** The time until its next attempt; null until it needs one for the first time. */
   backOff: BackOff | null = null
+  /** Makes a second attempt after some time; null until it is needed for the first time. */
+  hedge: Hedge | null = null
+  /** The same while two attempts are under way. */
+  race: Hedge | null = null
   /** In the queue, or in the back-off between two attempts. */
   isParked = false
   /** How many waited before it when it came to the queue; -1 where it did not wait. */
@@ -206,6 +211,7 @@ export class Exchange {
     this.cookieEdit = 0
     this.splitRead = -1
     this.isParked = false
+    this.race = null
     this.queuePosition = -1
     this.queueMs = 0
     this.isRequestComplete = false

@@ -230,6 +230,14 @@ export class RowCounters implements ProxyCounters {
     this.#row[isAnswered ? series.mirrored : series.mirrorsLost]++
   }
 
+  hedged(series: PoolSeries): void {
+    this.#row[series.hedges]++
+  }
+
+  hedgeWon(series: PoolSeries): void {
+    this.#row[series.hedgesWon]++
+  }
+
   streamed(stream: Stream): void {
     countStream(this.#row, stream)
   }

@@ -69,6 +69,8 @@ export interface HttpRoutePlan extends Omit<RoutePlan, 'action'> {
   readonly queuePriority: number
   /** Copies of so many percent of the requests go to another pool, and their answers nowhere. */
   readonly mirror: { readonly pool: string; readonly percent: number } | undefined
+  /** When a request that was not answered goes to a second server too; 0 for never. */
+  readonly hedgeMs: number
 }
 
 /** Several pools, by weight. */

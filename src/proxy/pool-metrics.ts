@@ -33,6 +33,18 @@ export const POOL_METRICS = {
     help: 'Copies of requests that the pool did not get or not answer: no server available, full, too slow, or failed.',
     labels: ['pool'],
   },
+  hedges: {
+    name: 'evener_pool_hedges_total',
+    type: 'counter',
+    help: 'Requests that went to a second server too, because the first one took its time.',
+    labels: ['pool'],
+  },
+  hedgesWon: {
+    name: 'evener_pool_hedges_won_total',
+    type: 'counter',
+    help: 'Requests that the second server answered first.',
+    labels: ['pool'],
+  },
 } as const satisfies Record<string, MetricDefinition>
 
 /** Where a pool's series are in the metrics table. Plain data for the workers. */

@@ -69,5 +69,7 @@ export interface RouteState {
   /** In the queue of its pool; 0 is first. */
   readonly queuePriority: number
   readonly retry: RetryPolicy
+  /** When a request that was not answered goes to a second server too; 0 for never. */
+  readonly hedgeMs: number
   readonly timeouts: ExchangeTimeoutsPlan
 }

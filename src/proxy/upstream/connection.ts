@@ -38,6 +38,7 @@ export class UpstreamConnection implements ConnectionHandler, TimerTarget {
 
   opened(): void {
     this.isOpen = true
+    if (this.exchange?.race) this.exchange.race.focus(this)
     if (this.exchange === null) this.discard()
     else if (this.#introduce(this.exchange)) sendRequest(this.exchange)
     else failAttempt(this.exchange, TERMINATION.OVERLOAD)
@@ -53,6 +54,7 @@ export class UpstreamConnection implements ConnectionHandler, TimerTarget {
       exchange.tunnelDown(start, end)
       return
     }
+    if (exchange.race !== null) exchange.race.win(this)
     this.armResponse()
     receiveResponse(exchange, this, start, end)
     if (this.exchange !== null && (this.exchange.downstream as DownstreamConnection).connection.isCongested) this.pause()
@@ -61,6 +63,7 @@ export class UpstreamConnection implements ConnectionHandler, TimerTarget {
   ended(): void {
     this.hasEnded = true
     const exchange = this.exchange
+    if (exchange?.race) exchange.race.focus(this)
     if (exchange === null) this.close()
     else if (exchange.isTunnel) exchange.tunnelEnded(false)
     else serverEnded(exchange)
@@ -78,6 +81,7 @@ export class UpstreamConnection implements ConnectionHandler, TimerTarget {
       exchange?.tunnelEnded(false)
       return
     }
+    if (exchange.race !== null) exchange.race.focus(this)
     // Who handles the failure looks at how much had been sent, and discards the connection.
     if (!this.isOpen) failAttempt(exchange, this.#connectFailure(connection, reason))
     else if (exchange.isResponseStarted) breakResponse(exchange, TERMINATION.RESPONSE_TRUNCATED)
@@ -94,6 +98,7 @@ export class UpstreamConnection implements ConnectionHandler, TimerTarget {
       exchange.abort(TERMINATION.COMPLETE)
       return
     }
+    if (exchange.race !== null) exchange.race.focus(this)
     if (exchange.isResponseStarted) breakResponse(exchange, TERMINATION.RESPONSE_TIMEOUT)
     else failAttempt(exchange, TERMINATION.RESPONSE_TIMEOUT)
   }
