@@ -48,10 +48,13 @@ export class Generations {
     this.#allocator = new SlotAllocator(parts.table)
   }
 
-  /** Rejects with what stood in the way, and then nothing has changed. One at a time. */
-  async apply(configured: Plan, plan: Plan): Promise<void> {
+  /**
+   * Rejects with what stood in the way, and then nothing has changed. One at a time. Certificates are read, unless they are given: a
+   * change of servers has nothing to do with them.
+   */
+  async apply(configured: Plan, plan: Plan, given?: TlsFiles): Promise<void> {
     const { upkeep, observation, packets, workers, certificates } = this.#parts
-    const files = certificates.read(plan)
+    const files = given ?? certificates.read(plan)
     const definitions = plan.pools.map(definitionOf)
     const slots = this.#allocator.prepare(definitions, this.#number + 1, systemClock.wallClock())
     let addresses: Readonly<Record<string, readonly string[]>>

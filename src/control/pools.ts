@@ -168,7 +168,7 @@ export class Pools implements PoolsTarget {
       // Edited again afterwards: what has been changed in the meantime is to be kept too.
       const next = (): RuntimeChanges => edit(this.#membership.changes, this.#membership.knownPool(found))
       try {
-        await this.#generations.apply(configured, this.#membership.effective(configured, next()))
+        await this.#generations.apply(configured, this.#membership.effective(configured, next()), this.current?.files)
       } catch (error) {
         return { ok: false, message: (error as Error).message }
       }
@@ -190,12 +190,12 @@ export class Pools implements PoolsTarget {
     void this.turns.take(async () => {
       this.#isDiscovering = false
       if (this.#isClosed || this.current === null) return
-      const { configured, plan } = this.current
+      const { configured, plan, files } = this.current
       const next = this.#membership.effective(configured)
       // The first answers are in the plan already that waited for them.
       if (JSON.stringify(next.pools) === JSON.stringify(plan.pools)) return
       try {
-        await this.#generations.apply(configured, next)
+        await this.#generations.apply(configured, next, files)
       } catch (error) {
         this.#log.error(`what was discovered is not in force: ${(error as Error).message}`)
         this.#retry = setTimeout(() => this.#followDiscovery(), RETRY_MS)

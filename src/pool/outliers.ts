@@ -57,10 +57,11 @@ export class Outliers {
 
   /** Takes over the pools of a plan. Servers of a pool without outliers come back. */
   apply(definitions: readonly PoolDefinition[], assignment: SlotAssignment, nowMs: number): void {
+    const before = new Map(this.#wards.map((ward) => [ward.pool, ward]))
     this.#wards = []
     for (const [index, definition] of definitions.entries()) {
       const { slots } = assignment.pools[index]
-      if (definition.outliers !== undefined) this.#wards.push(this.#watch(definition, definition.outliers, slots, nowMs))
+      if (definition.outliers !== undefined) this.#wards.push(this.#watch(definition, slots, before.get(definition.name), nowMs))
       else for (const slot of slots) this.#return(this.#table.serverRow(slot))
     }
   }
@@ -74,14 +75,25 @@ export class Outliers {
     }
   }
 
-  #watch(definition: PoolDefinition, outliers: OutlierDefinition, slots: readonly number[], nowMs: number): Ward {
+  /** What stays goes on in the middle of its interval: plans may follow each other faster than intervals end. */
+  #watch(definition: PoolDefinition, slots: readonly number[], before: Ward | undefined, nowMs: number): Ward {
+    const outliers = definition.outliers as OutlierDefinition
+    const known = new Map(before?.subjects.map((subject) => [subject.slot, subject]))
     const rows = Int32Array.from(slots, (slot) => this.#table.serverRow(slot))
     const subjects = definition.servers.map((server, index): Subject => {
+      const stays = known.get(slots[index])
+      if (stays?.server === server.name) return stays
       const { requests, failures, latencySumMs, responses } = this.#table.totals(slots[index])
       const isOut = this.#table.isEjected(slots[index])
       return { server: server.name, slot: slots[index], row: rows[index], isOut, requests, failures, latencySumMs, responses }
     })
-    return { pool: definition.name, outliers, ejector: new Ejector(this.#table, rows, outliers), subjects, judgedAtMs: nowMs }
+    return {
+      pool: definition.name,
+      outliers,
+      ejector: new Ejector(this.#table, rows, outliers),
+      subjects,
+      judgedAtMs: before?.judgedAtMs ?? nowMs,
+    }
   }
 
   /** Tells of what workers did since the last tick, and ends an ejection whose time is over. */

@@ -49,6 +49,8 @@ export class Upkeep {
   readonly #clock: Clock
   readonly #listeners = new Set<(event: PoolEvent) => void>()
   #cancelTick: () => void = () => {}
+  /** Of the next tick, on the monotonic clock. */
+  #dueMs = Number.POSITIVE_INFINITY
 
   constructor(table: PoolTable, options: ChecksOptions) {
     this.#table = table
@@ -155,12 +157,17 @@ export class Upkeep {
   }
 
   #schedule(): void {
+    const isIdle = this.#slowStarts.isIdle && this.#outliers.isIdle && this.#sessions.isIdle && this.#states.isIdle
+    const dueMs = isIdle ? Number.POSITIVE_INFINITY : this.#clock.now() + (this.#slowStarts.isIdle ? TICK_MS : FAST_TICK_MS)
+    // Changes that come closer together than ticks must not put them off again and again.
+    if (!isIdle && this.#dueMs <= dueMs) return
     this.#cancelTick()
-    if (this.#slowStarts.isIdle && this.#outliers.isIdle && this.#sessions.isIdle && this.#states.isIdle) return
-    this.#cancelTick = this.#delay(this.#slowStarts.isIdle ? TICK_MS : FAST_TICK_MS, () => this.#tick())
+    this.#dueMs = dueMs
+    if (!isIdle) this.#cancelTick = this.#delay(dueMs - this.#clock.now(), () => this.#tick())
   }
 
   #tick(): void {
+    this.#dueMs = Number.POSITIVE_INFINITY
     const nowMs = this.#clock.wallClock()
     this.#outliers.tick(nowMs)
     this.#sessions.tick(nowMs)

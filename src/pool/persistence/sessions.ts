@@ -33,13 +33,18 @@ export class Sessions {
   }
 
   apply(definitions: readonly PoolDefinition[], assignment: SlotAssignment): void {
+    const before = this.#pools
     this.#pools = new Map()
     for (const [index, definition] of definitions.entries()) {
       const { sessions, slots } = assignment.pools[index]
       if (sessions === null || definition.persistence?.kind !== 'table') continue
       const servers = new Map(definition.servers.map((server, place) => [server.name, slots[place]]))
       const table = new SessionTable(sessions, this.#table, definition.persistence.ttlSeconds)
-      this.#pools.set(definition.name, { sessions: table, servers, nextBucket: 0 })
+      this.#pools.set(definition.name, {
+        sessions: table,
+        servers,
+        nextBucket: Math.min(before.get(definition.name)?.nextBucket ?? 0, table.bucketCount),
+      })
     }
   }
 

@@ -137,6 +137,32 @@ test('events tell of health and ejections, and nothing ticks when there is nothi
   assert.equal(idle.time.waiting, 0)
 })
 
+test('plans that follow each other faster than ticks and intervals put neither off', () => {
+  const outliers = {
+    consecutiveFailures: 0,
+    consecutiveGatewayErrors: 0,
+    intervalMs: 3000,
+    minRequests: 10,
+    successRateDeviations: 1,
+    slowFactor: 0,
+    slowMinMs: 0,
+    ejectionMs: 2000,
+    maxEjectionMs: 2000,
+    maxEjectedPercent: 50,
+  }
+  const { time, apply, events } = fixture({ outliers }, null)
+  for (let round = 0; round < 70; round++) {
+    const { pool } = apply(1, 2, 3)
+    for (const index of [0, 1, 2])
+      pool.report(index, index === 0 && round < 30 ? OUTCOME.SERVER_ERROR : OUTCOME.SUCCESS, 1, time.wallClock())
+    time.advance(100)
+  }
+  assert.deepEqual(
+    events.map((event) => (event.kind === 'ejection' ? `${event.server} ${event.ejected}` : event.kind)),
+    ['s1 true', 's1 false'],
+  )
+})
+
 test('sessions are shown, cleared, and taken out when they expire', () => {
   const on = fixture({ persistence: { kind: 'table', key: { key: 'source' }, ttlSeconds: 60, size: 100 } }, null)
   const { pool } = on.apply(1, 2)
