@@ -15,6 +15,8 @@ export interface Contender {
    * request takes part.
    */
   readonly variants: readonly string[]
+  /** It serves over TLS. */
+  readonly isSecure?: boolean
   /** Writes the configuration into the folder and returns the command that runs it in the foreground. */
   command(folder: string, port: number, originPort: number, variant: string): readonly string[]
 }

@@ -18,9 +18,9 @@ process.on('exit', () => {
 })
 
 /** Starts a program on one core and waits until it answers requests. */
-export async function startDaemon(core: number, port: number, command: readonly string[]): Promise<Daemon> {
+export async function startDaemon(core: number, port: number, command: readonly string[], isSecure = false): Promise<Daemon> {
   const { child, output } = launch(core, command)
-  while (!(await isAnswering(port))) {
+  while (!(await isAnswering(port, isSecure))) {
     if (child.exitCode !== null) throw new Error(`${command.join(' ')} ended with ${child.exitCode}:\n${output()}`)
     await delay(5)
   }

@@ -1,5 +1,5 @@
 /** HAProxy at its best: one thread, idle server connections always used again, no log. Routes and forwarded fields as with the others. */
-export function haproxyConfig(port: number, originPort: number, variant: string): string {
+export function haproxyConfig(port: number, originPort: number, variant: string, pem?: string): string {
   return `
 global
   nbthread 1
@@ -9,6 +9,9 @@ global
   tune.pool-high-fd-ratio 90
   tune.pool-low-fd-ratio 80
   tune.idle-pool.shared off
+  ssl-default-bind-ciphers ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256
+  ssl-default-bind-ciphersuites TLS_AES_128_GCM_SHA256
+  ssl-default-bind-curves X25519
 
 defaults
   mode http
@@ -22,7 +25,7 @@ defaults
   ${variant === 'splice' ? 'option splice-response\n  option splice-request' : ''}
 
 frontend web
-  bind 127.0.0.1:${port} backlog 8192
+  bind 127.0.0.1:${port} backlog 8192${pem === undefined ? '' : ` ssl crt ${pem}`}
   maxconn 16384
   option forwardfor
   http-request set-header X-Forwarded-Proto http

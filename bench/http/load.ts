@@ -16,6 +16,10 @@ export interface Load {
   readonly pipelined?: number
   /** A connection for each request. */
   readonly close?: boolean
+  /** Over TLS. */
+  readonly isSecure?: boolean
+  /** Connections one after the other that resume a TLS session, a request on each, in place of everything else. */
+  readonly resumes?: boolean
   /** Requests per second over all connections, an open loop; without it each connection asks again as soon as it was answered. */
   readonly rate?: number
 }
@@ -33,11 +37,12 @@ const HEAD_ALLOWANCE = 2000
 
 /** Runs the load on one core. Throws when any request failed or the answers have not the length that they should have. */
 export function runLoad(core: number, port: number, seconds: number, load: Load, folder: string): Promise<LoadResult> {
+  if (load.resumes === true) return runResumptions(core, port, seconds, load)
   return load.rate === undefined ? runWrk(core, port, seconds, load) : runH2load(core, port, seconds, load, folder)
 }
 
 async function runWrk(core: number, port: number, seconds: number, load: Load): Promise<LoadResult> {
-  const { path, connections, upload = 0, pipelined = 1, close = false } = load
+  const { path, connections, upload = 0, pipelined = 1, close = false, isSecure = false } = load
   const request = [upload > 0 ? 'POST' : 'GET', path, String(upload), String(pipelined), close ? 'close' : 'keep']
   const script = join(import.meta.dirname, 'wrk.lua')
   const options = [
@@ -48,7 +53,7 @@ async function runWrk(core: number, port: number, seconds: number, load: Load): 
     '10s',
     '-s',
     script,
-    `http://127.0.0.1:${port}`,
+    `${isSecure ? 'https' : 'http'}://127.0.0.1:${port}`,
     '--',
     ...request,
   ]
@@ -62,6 +67,16 @@ async function runWrk(core: number, port: number, seconds: number, load: Load): 
   }
   const latency = (micros: number) => (pipelined > 1 ? undefined : micros)
   return { requests: result.requests, seconds: result.micros / 1e6, p50Micros: latency(result.p50), p99Micros: latency(result.p99) }
+}
+
+/** openssl s_time over TLS 1.2, where a ticket is good for many connections. */
+async function runResumptions(core: number, port: number, seconds: number, { path }: Load): Promise<LoadResult> {
+  const options = ['s_time', '-connect', `127.0.0.1:${port}`, '-reuse', '-tls1_2', '-www', path, '-time', String(seconds)]
+  const { stdout } = await run('taskset', ['-c', String(core), program('openssl'), ...options])
+  const [, reported] = stdout.split('starting')
+  const requests = Number(/(\d+) connections in \d+ real seconds/.exec(reported ?? stdout)?.[1] ?? 0)
+  if (requests === 0 || !stdout.includes('rrrrrrrrrr')) throw new Error(`no session was resumed:\n${stdout}`)
+  return { requests, seconds, p50Micros: undefined, p99Micros: undefined }
 }
 
 async function runH2load(

@@ -91,7 +91,7 @@ function cheapest(trials: Readonly<Record<string, number>>): string {
 
 export async function start(contender: Contender, variant: string, { folder, proxyCore, originPort }: Setting): Promise<Daemon> {
   const port = await freePort()
-  return startDaemon(proxyCore, port, contender.command(folder, port, originPort, variant))
+  return startDaemon(proxyCore, port, contender.command(folder, port, originPort, variant), contender.isSecure)
 }
 
 async function runOnce(daemon: Daemon, load: Load, seconds: number, { loadCore, folder, originPid }: Setting): Promise<Run> {

@@ -4,7 +4,13 @@ import { join } from 'node:path'
  * nginx at its best: one worker, idle upstream connections kept, no access log, no temporary files. The forwarded fields and
  * routes are those that the other contenders have.
  */
-export function nginxConfig(folder: string, port: number, originPort: number, variant: string): string {
+export function nginxConfig(
+  folder: string,
+  port: number,
+  originPort: number,
+  variant: string,
+  tls?: { cert: string; key: string },
+): string {
   return `
 daemon off;
 ${process.getuid?.() === 0 ? 'user root;' : ''}
@@ -39,19 +45,29 @@ http {
   proxy_max_temp_file_size 0;
   ${BUFFERING[variant]}
   server {
-    listen 127.0.0.1:${port} reuseport backlog=8192;
+    listen 127.0.0.1:${port} ${tls === undefined ? '' : 'ssl '}reuseport backlog=8192;
+    ${tls === undefined ? '' : secured(tls)}
     location /api/ { proxy_pass http://origin; }
     location /static/ { proxy_pass http://origin; }
     location / { proxy_pass http://origin; }
     location = /nginx-status { stub_status; }
   }
   server {
-    listen 127.0.0.1:${port};
+    listen 127.0.0.1:${port}${tls === undefined ? '' : ' ssl'};
+    ${tls === undefined ? '' : secured(tls)}
     server_name images.bench.test;
     location / { proxy_pass http://origin; }
   }
 }
 `
+}
+
+/** The ciphers and the key exchange that all contenders have, so that the programs are compared and not their defaults. */
+function secured({ cert, key }: { cert: string; key: string }): string {
+  return `ssl_certificate ${cert}; ssl_certificate_key ${key};
+    ssl_protocols TLSv1.2 TLSv1.3; ssl_prefer_server_ciphers on; ssl_ecdh_curve X25519;
+    ssl_ciphers ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256;
+    ssl_conf_command Ciphersuites TLS_AES_128_GCM_SHA256;`
 }
 
 const BUFFERING: Record<string, string> = {
