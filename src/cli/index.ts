@@ -1,8 +1,9 @@
 /**
- * cli: the commands. Everything but `run`, `proxy` and `demo` (which start the control thread in this process) and `realserver` talks to a running
- * Evener through its admin API, or only reads a configuration.
+ * cli: the commands. Everything but `run`, `proxy` and `demo` (which start the control thread in this process), `realserver` and `agent` (which
+ * concern the machine that they run on) talks to a running Evener through its admin API, or only reads a configuration.
  */
 import { Command, CommanderError } from 'commander'
+import { agentCommand } from './agent.ts'
 import { checkCommand } from './check.ts'
 import { demoCommand } from './demo.ts'
 import { explainCommand } from './explain.ts'
@@ -50,6 +51,7 @@ function buildProgram(): Command {
     reloadCommand(),
     packetCommand(),
     realServerCommand(),
+    agentCommand(),
     explainCommand(),
     schemaCommand(),
   ]) {

@@ -9,6 +9,8 @@
  *                          │ buffer, PoolSlots by postMessage
  *   worker:          PoolTable.attach ─ new Pool ─ pick, acquire, report, release
  */
+export type { AgentReport } from './agent/report.ts'
+export { readAgentLine } from './agent/text.ts'
 export { type AlgorithmDescription, type AlgorithmName, type AlgorithmOption, CATALOGUE, describeAlgorithm } from './algorithm/catalogue.ts'
 export { fillMaglev } from './algorithm/maglev.ts'
 export { WeightedTurn } from './algorithm/turn.ts'

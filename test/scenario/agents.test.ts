@@ -1,9 +1,12 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { fakeAgent } from '../support/agent.ts'
+import { agentProcess, fakeAgent } from '../support/agent.ts'
 import { request } from '../support/client.ts'
+import { command } from '../support/command.ts'
 import { evener, proxyTo } from '../support/evener.ts'
+import { needs } from '../support/needs.ts'
 import { origin } from '../support/origin.ts'
+import { haproxy } from '../support/peers.ts'
 
 const PACE = { interval: '20ms', jitter: 0 }
 
@@ -70,4 +73,86 @@ test('an agent drains its server, takes it down and brings it back', async (t) =
   agent.say('hello')
   await balancer.printed(/server app\/a's agent is lost: agent: .*hello.* is no answer of an agent/)
   assert.equal(await seen(), 'a,b')
+})
+
+for (const kind of ['text', 'json'] as const) {
+  test(`evener agent drains its own server, asked for ${kind}`, async (t) => {
+    const [a, b] = [await origin(t, 'a'), await origin(t, 'b')]
+    const [agent, other] = [await agentProcess(t), await agentProcess(t)]
+    const balancer = await evener(
+      t,
+      proxyTo(
+        [
+          { name: 'a', address: a.address, agent: { port: agent[kind] } },
+          { name: 'b', address: b.address, agent: { port: other[kind] } },
+        ],
+        { pool: { algorithm: 'resource', agent: { [kind]: {}, ...PACE } } },
+      ),
+    )
+    const port = await balancer.port('web')
+    const ask = async () => (await request(t, { port }, '/')).body.toString()
+    assert.match((await balancer.status()).pools[0].servers[0].agent?.reason ?? '', /^agent: up(, (weight|capacity) \d+ %)?$/)
+    agent.wish('drain # deploy')
+    await balancer.printed(/server app\/a is drain: agent: up, drain.* \(deploy\)/)
+    for (let i = 0; i < 6; i++) assert.equal(await ask(), 'b')
+    agent.wish('')
+    await balancer.printed(/server app\/a is ready: agent: up/)
+    const seen = new Set<string>()
+    while (seen.size < 2) seen.add(await ask())
+    agent.wish('drian')
+    while (!/has no word that an agent can say/.test(agent.errors())) await ask()
+  })
+}
+
+test('HAProxy understands evener agent', needs('haproxy'), async (t) => {
+  const server = await origin(t)
+  const agent = await agentProcess(t)
+  agent.wish('50%')
+  const peer = await haproxy(t, {
+    config: ([port]) => `
+      defaults
+        mode http
+        timeout client 5s
+        timeout server 5s
+        timeout connect 5s
+      frontend stats
+        bind 127.0.0.1:${port}
+        stats enable
+        stats uri /stats
+        default_backend app
+      backend app
+        server a ${server.address} weight 100 agent-check agent-port ${agent.text} agent-inter 20ms
+`,
+  })
+  const state = async () => {
+    const [head, ...lines] = (await request(t, { port: peer.ports[0] }, '/stats;csv')).body
+      .toString()
+      .split('\n')
+      .map((line) => line.split(','))
+    const row = lines.find((line) => line[1] === 'a') ?? []
+    return { status: row[head.indexOf('status')], weight: row[head.indexOf('weight')], agent: row[head.indexOf('agent_status')] }
+  }
+  const until = async (wanted: (seen: { status: string; weight: string }) => boolean) => {
+    while (!wanted(await state()));
+  }
+  await until(({ status, weight }) => status.startsWith('no check') || (status === 'UP' && weight === '50'))
+  await until(({ weight }) => weight === '50')
+  agent.wish('drain')
+  await until(({ status }) => status.startsWith('DRAIN'))
+  agent.wish('down # disk full')
+  await until(({ status }) => status.startsWith('DOWN'))
+  agent.wish('ready 25%')
+  await until(({ status, weight }) => /^UP|no check/.test(status) && weight === '25')
+  assert.match((await state()).agent, /^L7OK/)
+})
+
+test('evener agent says what is wrong with its command line', async (t) => {
+  const nothing = await command(t, ['agent', '--text', 'none', '--json', 'none'])
+  assert.equal(nothing.code, 1)
+  assert.match(nothing.stderr, /there is nothing to serve/)
+  const bad = await command(t, ['agent', '--text', 'here', '--max-connections', '0'])
+  assert.equal(bad.code, 2)
+  const taken = await origin(t)
+  const busy = await command(t, ['agent', '--text', taken.address, '--json', 'none'])
+  assert.match(busy.stderr, /is in use: another process listens there/)
 })

@@ -55,6 +55,22 @@ test('failover: the spare server takes over when both others fail their checks, 
   assert.match(text(await get('/')), new RegExp(`^server ${ports[0]},`))
 })
 
+test('resource: traffic follows what the agents say', async (t) => {
+  const { get, ports, evener, count } = await startExample(t, 'resource', ['servers.mjs', 'servers.mjs', 'agents.mjs', 'agents.mjs'])
+  const say = (what: string) => request(t, { port: ports[2] }, `/set?${what}`)
+  const reason = async () => (await evener.status()).pools[0].servers[0].agent?.reason
+  for (let i = 0; i < 10; i++) await get('/')
+  assert.deepEqual(count().slice(0, 2), [5, 5])
+  await say('cpu=80')
+  while ((await reason()) !== 'agent: up, capacity 20 %');
+  for (let i = 0; i < 10; i++) await get('/')
+  assert.deepEqual(count().slice(0, 2), [7, 13])
+  await say('admin=drain&reason=deploy')
+  await evener.printed(/app\/a is drain: agent: up, drain, capacity 20 % \(deploy\)/)
+  for (let i = 0; i < 10; i++) await get('/')
+  assert.deepEqual(count().slice(0, 2), [7, 23])
+})
+
 test('canary: header and cookie choose the new version', async (t) => {
   const { get, ports, count } = await startExample(t, 'canary')
   assert.match(text(await get('/', { fields: { 'X-Canary': '1' } })), new RegExp(`^server ${ports[2]},`))
