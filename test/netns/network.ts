@@ -4,9 +4,15 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
-import type { TestContext } from 'node:test'
 
 let nextNetwork = 0
+const open = new Set<Network>()
+
+/** A test that is ended from outside leaves nothing either. */
+function endAll(): void {
+  for (const network of open) network.close()
+  process.exit(143)
+}
 
 /**
  * Namespaces for one test: a client, balancers, servers. Names are unique, and everything is taken away when the test ends, also if it
@@ -21,7 +27,9 @@ export class Network {
   readonly #processes: ChildProcess[] = []
   #mounted: string | undefined
 
-  constructor(t: TestContext) {
+  constructor(t: { after(cleanup: () => void): void }) {
+    open.add(this)
+    if (open.size === 1) for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, endAll)
     t.after(() => this.close())
   }
 
@@ -92,6 +100,8 @@ export class Network {
   }
 
   close(): void {
+    if (!open.delete(this)) return
+    if (open.size === 0) for (const signal of ['SIGINT', 'SIGTERM'] as const) process.off(signal, endAll)
     for (const child of this.#processes) child.kill('SIGKILL')
     for (const name of this.#namespaces) {
       // What a process of ours left behind in a namespace of ours: workers of daemons.
