@@ -48,7 +48,7 @@ export const pool = options({
     .describe('Each connection to its servers begins with a header that names the client; then no connection serves two clients.'),
   tls: tlsPool.optional().describe('Servers are connected to over TLS.'),
   limits: options({
-    maxConnections: count.optional().describe('Connections to each server at a time. Each carries one request at a time.'),
+    maxConnections: count.optional().describe('Open connections to each server, idle ones included. Each carries one request at a time.'),
     maxRequests: count.optional().describe('Requests that each server works on at a time.'),
     total: options({
       maxConnections: count.optional().describe('Connections to all servers of the pool.'),

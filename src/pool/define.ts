@@ -14,6 +14,7 @@ export function definitionOf(plan: PoolPlan): PoolDefinition {
     }),
     checked: check !== undefined,
     maxRequests: activeLimit(limits.total),
+    maxConnections: limits.total.maxConnections,
     minAvailable,
     panicPercent,
     slowStartMs,

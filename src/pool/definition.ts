@@ -30,6 +30,8 @@ export interface PoolDefinition {
   readonly checked: boolean
   /** Active requests of the pool over all workers; 0 for no limit. */
   readonly maxRequests: number
+  /** Open connections to all servers of the pool over all workers, idle ones included; 0 for no limit. */
+  readonly maxConnections?: number
   /** The next group of priorities joins while fewer than this many servers of those before are available. At least 1. */
   readonly minAvailable: number
   /** Below this share of usable servers, in percent, health and ejections are ignored and all ready servers used. 0: never. */

@@ -45,6 +45,9 @@ export const POOL = {
   SAMPLE: 35,
   /** Numbers the waiting requests in the order in which they came. */
   TICKETS: 37,
+  /** Open connections to all servers of the pool, and the workers that wait for one, as bits. */
+  CONNECTIONS: 38,
+  CONNECTIONS_WANTED: 39,
   /** BREAKER.*, and the low 32 bits of the milliseconds since which it is so. */
   BREAKER: 48,
   BREAKER_SINCE: 49,

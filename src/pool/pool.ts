@@ -45,6 +45,10 @@ export class Pool {
   readonly retryBudget: RetryBudget | null
   /** The cookie that keeps clients with their servers; null where persistence is by table or not at all. */
   readonly cookie: PersistenceCookie | null
+  /** Some connection may have to wait for another one to be closed. */
+  readonly limitsConnections: boolean
+  readonly #maxConnections: number
+  readonly #serverMaxConnections: Int32Array
   readonly #keys: KeyPersistence | null
   readonly #tiers: Tiers
   readonly #words: Int32Array
@@ -67,6 +71,9 @@ export class Pool {
     this.#row = table.poolRow(assigned.row)
     this.#rows = Int32Array.from(assigned.slots, (slot) => table.serverRow(slot))
     this.#ledgerRows = Int32Array.from(assigned.slots, (slot) => table.ledgerRow(worker, slot))
+    this.#maxConnections = definition.maxConnections ?? 0
+    this.#serverMaxConnections = Int32Array.from(definition.servers, (server) => server.maxConnections ?? 0)
+    this.limitsConnections = this.#maxConnections > 0 || this.#serverMaxConnections.some((limit) => limit > 0)
     this.#tiers = new Tiers(definition, table, assigned)
     const { queue, breaker, retryBudget, persistence } = definition
     const names = definition.servers.map((server) => server.name)
@@ -160,17 +167,57 @@ export class Pool {
     this.#ejector?.record(this.#rows[index], outcome, nowMs)
   }
 
+  /** Counts a connection to the server; false, and nothing is counted, where it or the pool has as many as it may. */
+  openConnection(index: number): boolean {
+    const ofPool = this.#row + POOL.CONNECTIONS
+    if (!enter(this.#words, ofPool, this.#maxConnections)) return false
+    if (!enter(this.#words, this.#rows[index] + SERVER.CONNECTIONS, this.#serverMaxConnections[index])) {
+      Atomics.sub(this.#words, ofPool, 1)
+      return false
+    }
+    const ledger = this.#ledgerRows[index]
+    this.#ledgers[ledger + LEDGER.CONNECTIONS]++
+    this.#ledgers[ledger + LEDGER.CONNECTS]++
+    return true
+  }
+
+  /** The same for connections that are not kept when they have nothing to do, and so are limited as requests are. */
   connectionOpened(index: number): void {
     const ledger = this.#ledgerRows[index]
     this.#ledgers[ledger + LEDGER.CONNECTIONS]++
     this.#ledgers[ledger + LEDGER.CONNECTS]++
     Atomics.add(this.#words, this.#rows[index] + SERVER.CONNECTIONS, 1)
+    Atomics.add(this.#words, this.#row + POOL.CONNECTIONS, 1)
   }
 
-  /** Exactly once for each connectionOpened(). */
+  /** Whether no connection may be opened to the server, or for -1 to any of the pool, before another one is closed. */
+  isConnectionFull(index: number): boolean {
+    const limit = index === -1 ? this.#maxConnections : this.#serverMaxConnections[index]
+    const at = index === -1 ? this.#row + POOL.CONNECTIONS : this.#rows[index] + SERVER.CONNECTIONS
+    return limit !== 0 && Atomics.load(this.#words, at) >= limit
+  }
+
+  /** A worker waits until a connection can be opened. */
+  wantConnection(worker: number): void {
+    Atomics.or(this.#words, this.#row + POOL.CONNECTIONS_WANTED, 1 << (worker & 31))
+  }
+
+  /** The workers that wait, as bits of their index; those from the 33rd on share them. */
+  get connectionsWanted(): number {
+    return this.limitsConnections ? Atomics.load(this.#words, this.#row + POOL.CONNECTIONS_WANTED) : 0
+  }
+
+  /** The same; they have to be told, and may wait again. */
+  takeConnectionWants(): number {
+    const at = this.#row + POOL.CONNECTIONS_WANTED
+    return Atomics.load(this.#words, at) === 0 ? 0 : Atomics.exchange(this.#words, at, 0)
+  }
+
+  /** Exactly once for each connectionOpened(), and each openConnection() that returned true. */
   connectionClosed(index: number): void {
     this.#ledgers[this.#ledgerRows[index] + LEDGER.CONNECTIONS]--
     Atomics.sub(this.#words, this.#rows[index] + SERVER.CONNECTIONS, 1)
+    Atomics.sub(this.#words, this.#row + POOL.CONNECTIONS, 1)
   }
 
   addBytes(index: number, sent: number, received: number): void {

@@ -123,7 +123,10 @@ export class PoolTable {
         Atomics.sub(this.words, row + SERVER.ACTIVE, active)
         Atomics.sub(this.words, this.poolRow(this.words[row + SERVER.POOL]) + POOL.ACTIVE, active)
       }
-      if (connections !== 0) Atomics.sub(this.words, row + SERVER.CONNECTIONS, connections)
+      if (connections !== 0) {
+        Atomics.sub(this.words, row + SERVER.CONNECTIONS, connections)
+        Atomics.sub(this.words, this.poolRow(this.words[row + SERVER.POOL]) + POOL.CONNECTIONS, connections)
+      }
       this.ledgers[ledger + LEDGER.ACTIVE] = 0
       this.ledgers[ledger + LEDGER.CONNECTIONS] = 0
     }

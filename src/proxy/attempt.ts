@@ -24,14 +24,20 @@ export function attempt(exchange: Exchange): number {
   exchange.isResponseHeadRead = false
   const idle = exchange.needsFreshConnection ? null : server.takeIdle()
   exchange.needsFreshConnection = false
-  exchange.isReused = idle !== null
-  const upstream = idle ?? server.connect((exchange.route as RouteState).timeouts.connectMs)
+  const { hedgeMs, timeouts } = exchange.route as RouteState
+  if (hedgeMs > 0 && exchange.attempts === 1) armHedge(exchange, hedgeMs)
+  const upstream = idle ?? server.connect(timeouts.connectMs)
+  if (upstream === null) exchange.worker.connectionWaits.wait(exchange)
+  else useConnection(exchange, upstream)
+  return DONE
+}
+
+/** The attempt has its connection: an idle one, or one that is being made. */
+export function useConnection(exchange: Exchange, upstream: UpstreamConnection): void {
+  exchange.isReused = upstream.isOpen
   exchange.upstream = upstream
   upstream.exchange = exchange
-  const { hedgeMs } = exchange.route as RouteState
-  if (hedgeMs > 0 && exchange.attempts === 1) armHedge(exchange, hedgeMs)
-  if (idle !== null) sendRequest(exchange)
-  return DONE
+  if (upstream.isOpen) sendRequest(exchange)
 }
 
 function armHedge(exchange: Exchange, delayMs: number): void {
@@ -127,6 +133,7 @@ function outcomeOf(termination: number): Outcome {
     case TERMINATION.RESPONSE_INVALID:
       return OUTCOME.BAD_RESPONSE
     case TERMINATION.OVERLOAD:
+    case TERMINATION.SERVERS_FULL:
       return OUTCOME.CANCELLED
     default:
       return OUTCOME.RESET

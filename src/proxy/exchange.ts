@@ -16,6 +16,7 @@ import { SliceQueue } from './slice-queue.ts'
 import { TERMINATION, TERMINATIONS } from './termination.ts'
 import { endTunnel, tunnelDown, tunnelUp } from './tunnel.ts'
 import type { UpstreamConnection } from './upstream/connection.ts'
+import type { ConnectionWait } from './upstream/connection-waits.ts'
 import type { PoolState } from './upstream/pool-state.ts'
 import type { UpstreamServer } from './upstream/server.ts'
 import type { Turn } from './wait.ts'
@@ -80,7 +81,9 @@ export class Exchange {
   hedge: Hedge | null = null
   /** The same while two attempts are under way. */
   race: Hedge | null = null
-  /** In the queue, or in the back-off between two attempts. */
+  /** Its wait for a connection where its server has as many as it may; null until it needs one for the first time. */
+  connectionWait: ConnectionWait | null = null
+  /** In the queue, in the back-off between two attempts, or waiting for a connection. */
   isParked = false
   /** How many waited before it when it came to the queue; -1 where it did not wait. */
   queuePosition = -1

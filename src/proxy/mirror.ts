@@ -119,6 +119,10 @@ export class Copy implements ConnectionHandler, TimerTarget {
     this.#startMs = this.worker.engine.now()
     const idle = server.takeIdle()
     const upstream = idle ?? server.connect(timeouts.connectMs)
+    if (upstream === null) {
+      this.#over(OUTCOME.CANCELLED)
+      return
+    }
     this.#upstream = upstream
     upstream.disarm()
     upstream.connection.handler = this
@@ -232,6 +236,10 @@ export class Copy implements ConnectionHandler, TimerTarget {
     upstream.connection.handler = upstream
     if (mayReuse && this.#response.keepAlive) upstream.finish(true)
     else upstream.discard()
+    this.#over(outcome)
+  }
+
+  #over(outcome: Outcome): void {
     this.#report(outcome)
     const { use } = this.#site as ListenerSite
     if (--use.exchanges === 0 && !use.isCurrent) this.worker.planUses.trim()

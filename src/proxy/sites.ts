@@ -98,6 +98,7 @@ export class Sites {
       for (const [index, server] of state.servers.entries()) server.attach(state.pool, index)
     }
     this.#worker.planUses.begin(compiled.use)
+    this.#worker.connectionWaits.watch(compiled.pools)
     const isWatched = plan.listeners.some((listener) => listener.kind === 'http' && listener.onServerDown === 'reset')
     this.#worker.downWatch.watch(isWatched ? compiled.pools : [])
     this.#commitListeners(compiled.sites, plan, sockets)

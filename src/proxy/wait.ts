@@ -69,6 +69,7 @@ export function unpark(exchange: Exchange): void {
   exchange.isParked = false
   exchange.turn?.leave()
   exchange.backOff?.cancel()
+  exchange.connectionWait?.cancel()
 }
 
 /** Lets the exchange wait; answers it where the queue is full. */

@@ -15,6 +15,7 @@ import { Queues } from './queues.ts'
 import { Sites } from './sites.ts'
 import { Streams } from './stream/streams.ts'
 import { TERMINATION } from './termination.ts'
+import { ConnectionWaits } from './upstream/connection-waits.ts'
 
 /** Exchanges kept for reuse; more are made under load and left to the garbage collector afterwards. */
 const MAX_SPARE_EXCHANGES = 1024
@@ -58,6 +59,7 @@ export class ProxyWorker {
   readonly queues: Queues
   readonly downWatch: DownWatch
   readonly mirrors: Mirrors
+  readonly connectionWaits: ConnectionWaits
   /** Open connections of listeners over all workers. */
   readonly connectionCounts: ConnectionCounts
   /** Whether other workers listen on the same ports. */
@@ -84,6 +86,7 @@ export class ProxyWorker {
     this.queues = new Queues(engine, options.wakeLine)
     this.downWatch = new DownWatch(this)
     this.mirrors = new Mirrors(this)
+    this.connectionWaits = new ConnectionWaits(this)
     this.sites = new Sites(this)
     this.streams = new Streams(engine, this.random)
     this.sharesPorts = options.sharesPorts
@@ -99,6 +102,7 @@ export class ProxyWorker {
   woken(): void {
     this.queues.serve()
     this.sites.admit()
+    this.connectionWaits.woken()
   }
 
   /** Wakes workers, given as bits by their index. */

@@ -34,6 +34,24 @@ test('a pool works on no more requests than its limit, and a limit of connection
   assert.ok(a.most <= 2 && b.most <= 2 && a.most + b.most <= 3, `${a.most} and ${b.most}`)
 })
 
+test('no more connections are open to a server or pool than their limits, idle ones included, and no request fails for it', async (t) => {
+  const [a, b] = [await origin(t, 'a'), await origin(t, 'b')]
+  const limits = { maxConnections: 2, total: { maxConnections: 3 }, queue: { size: 100, timeout: '10s' } }
+  const balancer = await evener(t, { ...proxyTo([a.address, b.address], { pool: { limits } }), workers: 4 })
+  const port = await balancer.port('web')
+  const look = async (): Promise<void> => {
+    const { pools } = await balancer.status()
+    const [ofA, ofB] = pools[0].servers.map(({ connections }) => connections)
+    assert.ok(ofA <= 2 && ofB <= 2 && ofA + ofB <= 3, `${ofA} and ${ofB}`)
+  }
+  for (let round = 0; round < 4; round++) {
+    const answers = Promise.all(Array.from({ length: 20 }, (_, i) => request(t, { port }, `/${i}`)))
+    for (let i = 0; i < 4; i++) await look()
+    assert.deepEqual(new Set((await answers).map(({ status }) => status)), new Set([200]))
+    await look()
+  }
+})
+
 test('the next priority takes part while too few servers of the first are available', async (t) => {
   const servers = await Promise.all(
     ['a', 'b', 'spare'].map(async (name, priority) => ({

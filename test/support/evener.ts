@@ -116,6 +116,7 @@ export interface EvenerStatus {
       readonly admin: string
       readonly weight: number
       readonly active: number
+      readonly connections: number
       readonly requests: number
       readonly failures: number
       readonly check: { readonly reason: string } | null

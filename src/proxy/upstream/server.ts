@@ -87,15 +87,17 @@ export class UpstreamServer {
     return upstream
   }
 
-  connect(timeoutMs: number): UpstreamConnection {
+  /** null where the server or its pool has as many connections as it may. */
+  connect(timeoutMs: number): UpstreamConnection | null {
+    if (this.#pool !== null && !this.#pool.openConnection(this.#index)) return null
     const upstream = new UpstreamConnection(this)
-    this.#pool?.connectionOpened(this.#index)
     upstream.connection = this.worker.engine.connect(this.address, { timeoutMs, tls: this.#options.tls }, upstream)
     return upstream
   }
 
   /** False where the list is full or the server gone: the caller closes the connection. */
   keepIdle(upstream: UpstreamConnection): boolean {
+    if (this.#pool !== null && this.#pool.connectionsWanted !== 0) return false
     if (this.isRetired || this.proxyProtocol !== undefined || this.#idle.length >= this.#options.maxIdle) return false
     upstream.idleIndex = this.#idle.push(upstream) - 1
     upstream.armIdle(this.#options.idleTimeoutMs)
@@ -104,7 +106,10 @@ export class UpstreamServer {
 
   /** The connection is over. */
   forget(upstream: UpstreamConnection): void {
-    this.#pool?.connectionClosed(this.#index)
+    if (this.#pool !== null) {
+      this.#pool.connectionClosed(this.#index)
+      if (this.#pool.limitsConnections) this.worker.connectionWaits.freed(this.#pool)
+    }
     const index = upstream.idleIndex
     if (index === -1) return
     upstream.idleIndex = -1
@@ -116,6 +121,13 @@ export class UpstreamServer {
   retire(): void {
     this.isRetired = true
     this.closeIdle()
+  }
+
+  /** Whether there was one. */
+  closeOldestIdle(): boolean {
+    if (this.#idle.length === 0) return false
+    this.#idle[0].close()
+    return true
   }
 
   closeIdle(): void {
