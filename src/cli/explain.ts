@@ -1,5 +1,5 @@
 import { Command } from 'commander'
-import { formatDiagnostics, loadConfig } from '../config/index.ts'
+import { formatDiagnostics, loadConfig, type Plan } from '../config/index.ts'
 import { type Explanation, explainRequest } from '../control/index.ts'
 
 interface ExplainFlags {
@@ -8,18 +8,20 @@ interface ExplainFlags {
   readonly method: string
   readonly host?: string
   readonly header: string[]
+  readonly alpn: string[]
   readonly client: string
 }
 
 export function explainCommand(): Command {
   return new Command('explain')
-    .description('tell which route, pool and servers a request would get, and why')
-    .argument('<target>', 'path with query, or a whole URL')
+    .description('tell which route, pool and servers a request or connection would get, and why')
+    .argument('<target>', 'path with query, or a whole URL; for a tcp listener the name that TLS asks for, "-" for none')
     .requiredOption('-c, --config <file>', 'configuration file')
     .option('--listener <name>', 'listener that receives it, the first one without this')
     .option('-X, --method <method>', 'request method', 'GET')
     .option('--host <host>', 'Host of the request')
-    .option('-H, --header <line>', '"Name: value"; may be given several times', (line: string, all: string[]) => [...all, line], [])
+    .option('-H, --header <line>', '"Name: value"; may be given several times', collect, [])
+    .option('--alpn <protocol>', 'for a tcp listener: protocol that TLS offers; may be given several times', collect, [])
     .option('--client <address>', 'address of the client', '127.0.0.1')
     .action(async (target: string, flags: ExplainFlags) => {
       const { plan, diagnostics, sourceOf } = await loadConfig(flags.config, { env: process.env })
@@ -28,19 +30,37 @@ export function explainCommand(): Command {
         process.exitCode = 1
         return
       }
-      const explanation = explainRequest(plan, { ...flags, listener: flags.listener, target, fields: flags.header, host: flags.host })
-      const listener = plan.listeners.find(({ name }) => name === explanation.listener)
-      const route = explanation.match < 0 || listener?.kind !== 'http' ? undefined : listener.routes[explanation.match]
+      const { listener: name, host, header: fields, alpn: protocols } = flags
+      const explanation = explainRequest(plan, { ...flags, listener: name, target, fields, host, protocols })
       process.stdout.write(`${formatExplanation(explanation, sourceOf)}\n`)
-      if (route === undefined) return
-      process.stdout.write(`  action: ${describeAction(route.action)}\n`)
-      const action = route.action
-      if (action.kind !== 'pool') return
-      const pool = plan.pools.find(({ name }) => name === action.pool)
+      const action = actionOf(plan, explanation)
+      if (action === undefined) return
+      process.stdout.write(`  action: ${describeAction(action)}\n`)
+      const pool = plan.pools.find((each) => action.kind === 'pool' && each.name === action.pool)
+      if (pool === undefined) return
+      const servers = pool.servers.map(({ name: server, weight, priority }) => `${server} (weight ${weight}, priority ${priority})`)
       process.stdout.write(
-        `  pool ${action.pool} (${sourceOf(`pools.${action.pool}`)}): ${pool?.algorithm.name} over ${pool?.servers.map(({ name, weight, priority }) => `${name} (weight ${weight}, priority ${priority})`).join(', ') || 'servers that are discovered'}\n`,
+        `  pool ${pool.name} (${sourceOf(`pools.${pool.name}`)}): ${pool.algorithm.name} over ${servers.join(', ') || 'servers that are discovered'}\n`,
       )
     })
+}
+
+interface Action {
+  readonly kind: string
+  readonly pool?: string
+  readonly status?: number
+}
+
+/** What the route that matches does; undefined where none does. */
+function actionOf(plan: Plan, { listener: name, match }: Explanation): Action | undefined {
+  const listener = plan.listeners.find((each) => each.name === name)
+  if (listener === undefined || match < 0) return undefined
+  if (listener.kind === 'http') return listener.routes[match].action
+  return { kind: 'pool', pool: listener.kind === 'tcp' ? listener.routes[match].pool : listener.pool }
+}
+
+function collect(text: string, all: string[]): string[] {
+  return [...all, text]
 }
 
 function formatExplanation(explanation: Explanation, sourceOf: (path: string) => string): string {
@@ -52,10 +72,10 @@ function formatExplanation(explanation: Explanation, sourceOf: (path: string) =>
     for (const predicate of route.predicates)
       lines.push(`      ${predicate.holds ? '✔' : '✖'} ${predicate.predicate}: wants ${predicate.expected}, has ${predicate.actual}`)
   }
-  if (explanation.match < 0) lines.push('  no route matches: the answer is 404')
+  if (explanation.match < 0) lines.push('  no route matches: the answer is 404, a connection is reset')
   return lines.join('\n')
 }
 
-function describeAction(action: { readonly kind: string; readonly pool?: string; readonly status?: number }): string {
+function describeAction(action: Action): string {
   return action.kind === 'pool' ? `pool ${action.pool}` : `${action.kind} ${action.status}`
 }

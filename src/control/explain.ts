@@ -2,6 +2,7 @@ import type { Plan } from '../config/index.ts'
 import { ClientAddress, parseIp } from '../core/index.ts'
 import { parseRequestHead, REJECTIONS, RequestHead } from '../http/index.ts'
 import { PATH_REFUSED, type RouteExplanation, Router } from '../route/index.ts'
+import { explainConnection } from './explain-connection.ts'
 
 /** A request as `evener explain` is told of it. */
 export interface ExplainedRequest {
@@ -12,6 +13,8 @@ export interface ExplainedRequest {
   readonly host: string | undefined
   /** "Name: value" lines. */
   readonly fields: readonly string[]
+  /** What TLS offers (ALPN), for tcp listeners; there `target` is the name that it asks for. */
+  readonly protocols?: readonly string[]
   readonly client: string
 }
 
@@ -21,9 +24,14 @@ export interface Explanation {
   /** The status and sentence with which it is refused before any route is looked at. */
   readonly refusal: { readonly status: number; readonly sentence: string } | undefined
   /** Every route up to the one that matches, with what spoke against it. */
-  readonly routes: readonly RouteExplanation[]
+  readonly routes: readonly ExplainedRoute[]
   /** Index of the route that matches; -1 for none (404). */
   readonly match: number
+}
+
+/** Of requests, or of connections: these have a name (SNI) and protocols (ALPN). */
+export type ExplainedRoute = Omit<RouteExplanation, 'predicates'> & {
+  readonly predicates: readonly (Omit<RouteExplanation['predicates'][number], 'predicate'> & { readonly predicate: string })[]
 }
 
 const MAX_FIELDS = 256
@@ -33,7 +41,16 @@ export function explainRequest(plan: Plan, request: ExplainedRequest): Explanati
   const listener = request.listener === undefined ? plan.listeners[0] : plan.listeners.find(({ name }) => name === request.listener)
   if (listener === undefined)
     throw new Error(`there is no listener "${request.listener}"; there are ${plan.listeners.map(({ name }) => `"${name}"`).join(', ')}`)
-  if (listener.kind !== 'http') throw new Error(`listener "${listener.name}" takes no requests, but connections`)
+  if (listener.kind === 'udp') {
+    const { name } = listener
+    return {
+      listener: name,
+      refusal: undefined,
+      routes: [{ id: `listeners.${name}.udp`, index: 0, matches: true, predicates: [] }],
+      match: 0,
+    }
+  }
+  if (listener.kind === 'tcp') return explainConnection(listener.name, listener.routes, { ...request, protocols: request.protocols ?? [] })
   const memory = Buffer.from(headText(request), 'latin1')
   const head = new RequestHead(MAX_FIELDS)
   const parsed = parseRequestHead(memory, 0, memory.length, head, listener.limits)

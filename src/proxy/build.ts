@@ -3,7 +3,15 @@ import { definitionOf, Pool, type PoolPlan, type SlotAssignment } from '../pool/
 import { Router } from '../route/index.ts'
 import { compileRoute, fixedAnswer, stepsOf } from './build-route.ts'
 import { ClientSubject, subjectFields } from './client-subject.ts'
-import type { AcceptProxyProtocolPlan, ErrorPagePlan, HttpListenerPlan, ListenerPlan, TcpListenerPlan, UdpListenerPlan } from './config.ts'
+import type {
+  AcceptProxyProtocolPlan,
+  ErrorPagePlan,
+  HttpListenerPlan,
+  ListenerPlan,
+  StreamRoutePlan,
+  TcpListenerPlan,
+  UdpListenerPlan,
+} from './config.ts'
 import type { DatagramSite } from './datagram/site.ts'
 import { ErrorPages } from './error-pages.ts'
 import type { HeaderPolicy } from './header-gate.ts'
@@ -12,7 +20,8 @@ import { literal } from './literal.ts'
 import type { ProxySeries } from './metrics.ts'
 import { PlanUse } from './plan-use.ts'
 import type { ListenerSite } from './site.ts'
-import type { StreamSite } from './stream/site.ts'
+import { StreamMatch } from './stream/match.ts'
+import type { StreamRoute, StreamSite } from './stream/site.ts'
 import type { PoolState } from './upstream/pool-state.ts'
 import type { UpstreamServer } from './upstream/server.ts'
 import type { ProxyWorker } from './worker.ts'
@@ -53,6 +62,7 @@ export function compilePlan(
       pool,
       servers,
       proxyProtocol: each.proxyProtocol ?? null,
+      usesServerName: usesServerName(each),
       remembers: pool.remembers,
       cookie,
       steps: stepsOf(pool),
@@ -112,6 +122,7 @@ function compileHttp(listener: HttpListenerPlan, shared: Shared): ListenerSite {
 }
 
 function compileTcp(listener: TcpListenerPlan, shared: Shared): StreamSite {
+  const routes = listener.routes.map((route) => compileStreamRoute(route, shared))
   return {
     kind: 'tcp',
     name: listener.name,
@@ -122,10 +133,22 @@ function compileTcp(listener: TcpListenerPlan, shared: Shared): StreamSite {
     timeouts: listener.timeouts,
     attempts: listener.attempts,
     resetsWhenDown: listener.onServerDown === 'reset',
-    routes: listener.routes.map(({ id, pool, connectMs, proxyProtocol }) => {
-      const state = shared.byName.get(pool) as PoolState
-      return { id, connectMs, pool: state, proxyProtocol: proxyProtocol ?? state.proxyProtocol }
+    needsHello: routes.some(({ match, pool, proxyProtocol }) => {
+      return match?.needsHello === true || pool.usesServerName || proxyProtocol?.tlvs.includes('authority') === true
     }),
+    routes,
+  }
+}
+
+function compileStreamRoute({ id, match, pool, connectMs, proxyProtocol }: StreamRoutePlan, { byName }: Shared): StreamRoute {
+  const state = byName.get(pool) as PoolState
+  const isForAll = match.names.length + match.alpn.length + match.clients.length === 0
+  return {
+    id,
+    connectMs,
+    pool: state,
+    match: isForAll ? null : new StreamMatch(match),
+    proxyProtocol: proxyProtocol ?? state.proxyProtocol,
   }
 }
 
@@ -149,4 +172,8 @@ function compileUdp(listener: UdpListenerPlan, shared: Shared): DatagramSite {
 function headerPolicyOf(plan: AcceptProxyProtocolPlan | undefined): HeaderPolicy | null {
   if (plan === undefined) return null
   return { from: new CidrSet(plan.from), takesOthers: plan.others === 'direct', timeoutMs: plan.timeoutMs }
+}
+
+function usesServerName({ algorithm, persistence }: PoolPlan): boolean {
+  return algorithm.options.key === 'sni' || (persistence?.kind === 'table' && persistence.key.key === 'sni')
 }

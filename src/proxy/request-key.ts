@@ -10,6 +10,7 @@ const ROOT = Uint8Array.of(SLASH)
 const range = new ByteRange()
 const address = new Uint8Array(16)
 const local = new ClientAddress()
+const name = new Uint8Array(255)
 
 /** The keys of a request for hashing algorithms, persistence and splits: found in its head where that lies, nothing is copied. */
 export class RequestKeys implements KeySource {
@@ -36,7 +37,7 @@ export class RequestKeys implements KeySource {
       case 'query':
         return findQueryParameter(memory, request, key.nameBytes, range) ? hashKeyBytes(key, memory, range.start, range.end) : NO_KEY
       case 'sni':
-        return NO_KEY
+        return hashName(key, (this.#exchange.downstream as DownstreamConnection).connection.secure?.serverName ?? '')
     }
   }
 
@@ -48,6 +49,13 @@ export class RequestKeys implements KeySource {
     parseIp(socket.host, local)
     return hashAddress(key, local)
   }
+}
+
+/** A name that TLS asked for; "" is none. */
+export function hashName(key: HashKey, serverName: string): number {
+  const length = Math.min(serverName.length, name.length)
+  for (let i = 0; i < length; i++) name[i] = serverName.charCodeAt(i)
+  return length === 0 ? NO_KEY : hashKeyBytes(key, name, 0, length)
 }
 
 /** The first bits of an address. A client on a Unix socket has none. */

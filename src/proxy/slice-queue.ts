@@ -40,6 +40,13 @@ export class SliceQueue {
   }
 
   push(start: number, end: number): void {
+    const last = (this.#head + (this.#count - 1) * 2) & (this.#pairs.length - 1)
+    // Bytes that follow those before in their block are one slice with them.
+    if (this.#count > 0 && this.#pairs[last + 1] === start && (start & (this.#blocks.blockBytes - 1)) !== 0) {
+      this.#pairs[last + 1] = end
+      this.bytes += end - start
+      return
+    }
     if (this.#count * 2 === this.#pairs.length) this.#grow()
     const at = (this.#head + this.#count * 2) & (this.#pairs.length - 1)
     this.#pairs[at] = start

@@ -11,9 +11,8 @@ export const requestKey = z
   .string()
   .check(
     z.superRefine((text, context) => {
-      const kind = parseRequestKey(text)?.kind
-      if (kind !== undefined && kind !== 'sni') return
-      const hint = 'source, destination, uri, header:NAME, cookie:NAME or query:NAME'
+      if (parseRequestKey(text) !== undefined) return
+      const hint = 'source, destination, sni, uri, header:NAME, cookie:NAME or query:NAME'
       complain(context, { code: 'CONFIG_UNKNOWN_VALUE', message: `unknown key ${JSON.stringify(text)}`, hint })
     }),
   )

@@ -28,7 +28,7 @@ const KEY: AlgorithmOption = {
   name: 'key',
   kind: 'key',
   default: 'source',
-  summary: 'What is hashed: source, destination, uri, header:NAME, cookie:NAME or query:NAME.',
+  summary: 'What is hashed: source, destination, sni, uri, header:NAME, cookie:NAME or query:NAME.',
 }
 const SEED: AlgorithmOption = {
   name: 'seed',

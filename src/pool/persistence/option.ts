@@ -26,7 +26,9 @@ const cookie = options({
 }).check(always(checkCookie))
 
 const table = options({
-  key: requestKey.default('source').describe('What the table remembers: source, destination, uri, header:NAME, cookie:NAME or query:NAME.'),
+  key: requestKey
+    .default('source')
+    .describe('What the table remembers: source, destination, sni, uri, header:NAME, cookie:NAME or query:NAME.'),
   prefixLength4: z.int().min(1).max(32).default(32).describe('Bits of an IPv4 address that count.'),
   prefixLength6: z.int().min(1).max(128).default(64).describe('Bits of an IPv6 address that count.'),
   depth: z.int().min(0).max(64).default(0).describe('Path segments that count; 0 for all.'),

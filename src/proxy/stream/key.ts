@@ -1,11 +1,11 @@
 import { ClientAddress, parseIp } from '../../core/index.ts'
 import { type HashKey, NO_KEY } from '../../pool/index.ts'
-import { hashAddress } from '../request-key.ts'
+import { hashAddress, hashName } from '../request-key.ts'
 import type { Stream } from './stream.ts'
 
 const local = new ClientAddress()
 
-/** The hash of what a connection has of keys: its source, its destination. Others belong to requests, and it has none. */
+/** The hash of what a connection has of keys: its source, its destination, the name that its TLS asks for. Others belong to requests, and it has none. */
 export function keyHashOf(stream: Stream, key: HashKey): number {
   switch (key.kind) {
     case 'source':
@@ -15,6 +15,8 @@ export function keyHashOf(stream: Stream, key: HashKey): number {
       const address = stream.client.local
       return address.family === 'unix' || !parseIp(address.host, local) ? NO_KEY : hashAddress(key, local)
     }
+    case 'sni':
+      return hashName(key, stream.serverName)
     default:
       return NO_KEY
   }

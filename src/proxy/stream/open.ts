@@ -9,7 +9,7 @@ import {
   Waiter,
   type WaitTarget,
 } from '../../pool/index.ts'
-import { introduce, NO_TLS } from '../introduce.ts'
+import { introduce, type KnownTls, NO_TLS } from '../introduce.ts'
 import type { StreamRoute } from './site.ts'
 import { STREAM_PHASE, type Stream } from './stream.ts'
 import { STREAM_END } from './termination.ts'
@@ -41,10 +41,17 @@ export class StreamWait implements WaitTarget {
   }
 }
 
-/** Route, pick, connect. */
-export function beginOpen(stream: Stream): void {
-  stream.route = stream.site.routes[0]
-  open(stream)
+/** Route, pick, connect: everything that it needs is known now. */
+export function openRoute(stream: Stream): void {
+  const { routes } = stream.site
+  for (let i = 0; i < routes.length; i++) {
+    const { match } = routes[i]
+    if (match !== null && !match.holds(stream)) continue
+    stream.route = routes[i]
+    open(stream)
+    return
+  }
+  giveUp(stream, STREAM_END.NO_ROUTE)
 }
 
 /** Finds a server for the route that was chosen, or a place in the queue for one. */
@@ -78,13 +85,13 @@ export function connected(stream: Stream): void {
   pool.report(stream.serverIndex, OUTCOME.SUCCESS, worker.engine.now() - stream.attemptMs, worker.engine.wallClock())
   givePickBack(stream)
   const { proxyProtocol } = stream.route as StreamRoute
-  if (proxyProtocol !== null && !introduce(server, worker.engine.memory, proxyProtocol, client, stream.proxied, NO_TLS)) {
+  if (proxyProtocol !== null && !introduce(server, worker.engine.memory, proxyProtocol, client, stream.proxied, tlsOf(stream))) {
     stream.abort(STREAM_END.OVERLOAD)
     return
   }
   const { stash } = stream
   if (stash !== null) {
-    for (; stash.count > 0; stash.consume(stash.end)) server.send(stash.start, stash.end)
+    stash.drain(server)
     stream.stash = null
     if (server.isCongested) client.pause()
     else client.resume()
@@ -155,4 +162,11 @@ function givePickBack(stream: Stream): void {
   if (stream.pick === null) return
   stream.worker.streams.givePickBack(stream.pick)
   stream.pick = null
+}
+
+/** Of TLS that passes through only the name is certain: its protocol is agreed on behind us. */
+function tlsOf({ serverName, client }: Stream): KnownTls {
+  const protocol = client.secure?.protocol ?? ''
+  if (serverName === '' && protocol === '') return NO_TLS
+  return { authority: Buffer.from(serverName, 'latin1'), alpn: Buffer.from(protocol, 'latin1') }
 }

@@ -2,6 +2,7 @@ import type { ProxyProtocolPlan } from '../../pool/index.ts'
 import type { HeaderPolicy } from '../header-gate.ts'
 import type { PlanUse } from '../plan-use.ts'
 import type { PoolState } from '../upstream/pool-state.ts'
+import type { StreamMatch } from './match.ts'
 import type { StreamSeries } from './metrics.ts'
 import type { StreamLimitsPlan, StreamTimeoutsPlan } from './plan.ts'
 
@@ -17,11 +18,15 @@ export interface StreamSite {
   readonly timeouts: StreamTimeoutsPlan
   readonly attempts: number
   readonly resetsWhenDown: boolean
+  /** Something of it depends on what the client's TLS says. */
+  readonly needsHello: boolean
   readonly routes: readonly StreamRoute[]
 }
 
 export interface StreamRoute {
   readonly id: string
+  /** null for every connection. */
+  readonly match: StreamMatch | null
   readonly pool: PoolState
   readonly connectMs: number
   readonly proxyProtocol: ProxyProtocolPlan | null

@@ -4,11 +4,14 @@ import type { HashKey, KeySource, PickContext } from '../../pool/index.ts'
 import { NO_LOG } from '../exchange-log.ts'
 import type { ListenerState } from '../listener.ts'
 import type { ProxiedClient } from '../proxied-client.ts'
-import { SliceQueue } from '../slice-queue.ts'
 import type { ProxyWorker } from '../worker.ts'
+import type { ClientHelloReader } from './client-hello.ts'
 import { keyHashOf } from './key.ts'
-import { beginOpen, connected, connectFailed, giveUp, leaveQueue, releaseServer, type StreamWait } from './open.ts'
+import type { StreamFacts } from './match.ts'
+import { connected, connectFailed, giveUp, leaveQueue, releaseServer, type StreamWait } from './open.ts'
+import { beginPreface, endPreface, readPreface } from './preface.ts'
 import type { StreamRoute, StreamSite } from './site.ts'
+import { Stash } from './stash.ts'
 import { STREAM_END } from './termination.ts'
 
 /** Where a stream stands. */
@@ -16,6 +19,7 @@ export const STREAM_PHASE = { OPENING: 0, CONNECTING: 1, OPEN: 2, CLOSING: 3 } a
 
 /** Bytes that may wait for a server before reading the client pauses. */
 const STASH_LIMIT_BYTES = 64 * 1024
+const NO_PROTOCOLS: readonly string[] = []
 /** How long both sides' last bytes may take where no time-out says anything else. */
 const FLUSH_MS = 60_000
 
@@ -29,7 +33,7 @@ const FLUSH_MS = 60_000
  *
  * It is the handler of both connections, so that a connection of a client costs two objects and not four.
  */
-export class Stream implements ConnectionHandler, TimerTarget, KeySource {
+export class Stream implements ConnectionHandler, TimerTarget, KeySource, StreamFacts {
   readonly worker: ProxyWorker
   readonly listener: ListenerState<StreamSite>
   /** The listener's part of the Plan under which the stream began; a reload does not change it. */
@@ -50,7 +54,12 @@ export class Stream implements ConnectionHandler, TimerTarget, KeySource {
   /** Its place in the pool's queue, if it had to take one. */
   wait: StreamWait | null = null
   /** The client's bytes that came before its server was there. */
-  stash: SliceQueue | null = null
+  stash: Stash | null = null
+  /** While the ClientHello is still to come. */
+  hello: ClientHelloReader | null = null
+  /** What the client's TLS said, where somebody has to know it. */
+  serverName = ''
+  protocols: readonly string[] = NO_PROTOCOLS
   hasClientEnded = false
   hasServerEnded = false
   attempts = 0
@@ -95,12 +104,12 @@ export class Stream implements ConnectionHandler, TimerTarget, KeySource {
     return keyHashOf(this, key)
   }
 
-  /** Looks for a server at once: the protocol may be one in which the server speaks first. */
+  /** Looks for a server at once, if it can: the protocol may be one in which the server speaks first. */
   begin(): void {
     this.site.use.exchanges++
     this.worker.streams.add(this)
     if (this.worker.accessLog !== NO_LOG) void this.address
-    beginOpen(this)
+    beginPreface(this)
   }
 
   opened(): void {
@@ -115,13 +124,19 @@ export class Stream implements ConnectionHandler, TimerTarget, KeySource {
       other.send(start, end)
       if (other.isCongested) connection.pause()
       if (this.#silenceMs !== 0) this.worker.engine.timers.arm(this.timer, this.#silenceMs)
-    } else if (this.phase < STREAM_PHASE.OPEN) this.#keep(start, end)
+    } else if (this.phase < STREAM_PHASE.OPEN) {
+      this.#keep(start, end)
+      if (this.hello !== null) readPreface(this, start, end)
+    }
   }
 
   ended(connection: Connection): void {
     if (connection === this.client) this.hasClientEnded = true
     else this.hasServerEnded = true
-    if (this.phase !== STREAM_PHASE.OPEN) return
+    if (this.phase !== STREAM_PHASE.OPEN) {
+      endPreface(this)
+      return
+    }
     if (connection === this.client) this.server?.end()
     else this.client.end()
     this.armSilence()
@@ -212,7 +227,7 @@ export class Stream implements ConnectionHandler, TimerTarget, KeySource {
   }
 
   #keep(start: number, end: number): void {
-    this.stash ??= new SliceQueue(this.worker.engine.blocks)
+    this.stash ??= new Stash(this.worker.engine.blocks)
     this.stash.push(start, end)
     if (this.stash.bytes >= STASH_LIMIT_BYTES) this.client.pause()
   }

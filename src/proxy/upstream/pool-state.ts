@@ -18,6 +18,8 @@ export interface PoolState {
   /** What its requests go through. */
   readonly steps: readonly Step[]
   readonly series: PoolSeries
+  /** A key of its algorithm or persistence is the name that TLS asks for. */
+  readonly usesServerName: boolean
   /** What its servers are sent first; null for nothing. */
   readonly proxyProtocol: ProxyProtocolPlan | null
 }
