@@ -1,5 +1,5 @@
 /* Run once by the loader, before the other objects: how long is a tick of this kernel? */
-#include "include/types.h"
+#include "include/state.h"
 
 SEC("syscall")
 int read_clock(struct clock *clock) {

@@ -2,7 +2,8 @@
 #ifndef EVENER_PACKET_H
 #define EVENER_PACKET_H
 
-#include "types.h"
+#include "tables.h"
+#include "state.h"
 
 #include <linux/if_ether.h>
 #include <linux/in.h>

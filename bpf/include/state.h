@@ -1,0 +1,124 @@
+/*
+ * What the programs write: flows, counts, and what they remember on the way. TypeScript finds the fields by the object's BTF.
+ */
+#ifndef EVENER_STATE_H
+#define EVENER_STATE_H
+
+#include "words.h"
+
+/* Flows of a server: established, others in the table, and those that have not been confirmed yet. */
+struct load {
+  __u32 active;
+  __u32 inactive;
+  __u32 young;
+  __u32 overloaded;
+};
+
+struct traffic {
+  __u64 packets;
+  __u64 bytes;
+  __u64 flows;
+};
+
+struct flow {
+  struct tuple to;
+  __u64 seen;
+  __u32 server;
+  __u32 service;
+  __u32 state;
+  __u32 flags;
+  __u32 access_generation;
+  __u32 shift;
+};
+
+struct persistence_key {
+  struct address client;
+  __u32 service;
+};
+
+struct persistence {
+  __u64 until;
+  __u32 server;
+  __u32 unused;
+};
+
+struct source_key {
+  struct address address;
+  __u32 service;
+};
+
+struct bucket {
+  __u64 updated;
+  __u64 milli_tokens;
+};
+
+struct fragment_key {
+  struct address source;
+  struct address destination;
+  __u32 identification;
+  __u32 protocol;
+};
+
+struct ports {
+  __be16 source;
+  __be16 destination;
+};
+
+/* The next hop to an address, as the routing table said it a moment ago. */
+struct hop {
+  struct address to;
+  __u64 until;
+  __u32 ifindex;
+  __u32 mtu;
+  __u32 status;
+  __u16 vlan;
+  __u16 destination[3];
+  __u16 source[3];
+};
+
+struct locality_key {
+  struct address destination;
+  __u32 service;
+};
+
+/* The servers that serve one destination; one of them, unless replicated. */
+struct locality {
+  __u64 changed;
+  __u32 count;
+  __u32 server[7];
+};
+
+/* The kernel's ticks beside its clock, from which the loader learns how long a tick is. */
+struct clock {
+  __u64 ticks;
+  __u64 nanoseconds;
+};
+
+/* A server that may be picked, as it was when it was looked at. `server` is its number + 1. */
+struct candidate {
+  __u32 server;
+  __u32 weight;
+  __u32 active;
+  __u32 overhead;
+};
+
+struct search {
+  __u32 service;
+  __u32 pick;
+  __u32 start;
+  __u32 skip;
+  __u32 size;
+  /* Also wanted by locality: is there a server with less than half its weight in active flows? */
+  __u32 has_idle;
+  struct candidate best;
+};
+
+/* Argument and result of the program that ages flows. */
+struct ageing {
+  __u64 now;
+  __u64 visited;
+  __u64 removed;
+  __u64 kept;
+};
+
+#endif
