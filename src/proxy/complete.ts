@@ -10,10 +10,7 @@ export function complete(exchange: Exchange): void {
   worker.accessLog.write(exchange)
   exchange.replay.clear()
   if (exchange.hedge !== null) exchange.hedge.disarm()
-  if (exchange.copy !== null) {
-    exchange.copy.leave()
-    exchange.copy = null
-  }
+  if (exchange.copy !== null) exchange.copy.leave()
   if (exchange.headBlock !== -1) worker.engine.blocks.release(exchange.headBlock)
   exchange.headBlock = -1
   downstream.exchange = null

@@ -90,6 +90,8 @@ export class Copy implements ConnectionHandler, TimerTarget {
   readonly #response: ResponseHead
   readonly #body = new BodyReader()
   readonly #timer = new Timer(this)
+  /** The exchange whose body it still needs, and which knows it as its copy; nobody's body otherwise. */
+  #source: Exchange | null = null
   #site: ListenerSite | null = null
   #pool: PoolState | null = null
   #index = -1
@@ -133,7 +135,7 @@ export class Copy implements ConnectionHandler, TimerTarget {
       this.#end(OUTCOME.CANCELLED, false)
       return
     }
-    if (!this.#isSent) exchange.copy = this
+    if (!this.#isSent) this.#follow(exchange)
     this.worker.engine.timers.arm(this.#timer, timeouts.connectMs + timeouts.responseMs)
   }
 
@@ -146,6 +148,7 @@ export class Copy implements ConnectionHandler, TimerTarget {
 
   finishBody(): void {
     this.#isSent = true
+    this.#unfollow()
     const connection = (this.#upstream as UpstreamConnection).connection
     if (this.#isChunked && !sendLastChunk(this, connection, NO_TRAILERS)) this.#end(OUTCOME.CANCELLED, false)
   }
@@ -153,10 +156,6 @@ export class Copy implements ConnectionHandler, TimerTarget {
   /** The exchange is over. A request that was not sent whole cannot become so any more. */
   leave(): void {
     if (!this.#isSent) this.#end(OUTCOME.CANCELLED, false)
-  }
-
-  get isOver(): boolean {
-    return this.#upstream === null
   }
 
   opened(): void {
@@ -193,6 +192,16 @@ export class Copy implements ConnectionHandler, TimerTarget {
 
   expired(): void {
     this.#end(OUTCOME.RESPONSE_TIMEOUT, false)
+  }
+
+  #follow(exchange: Exchange): void {
+    this.#source = exchange
+    exchange.copy = this
+  }
+
+  #unfollow(): void {
+    if (this.#source !== null) this.#source.copy = null
+    this.#source = null
   }
 
   #introduce(exchange: Exchange, upstream: UpstreamConnection): boolean {
@@ -232,6 +241,7 @@ export class Copy implements ConnectionHandler, TimerTarget {
     const upstream = this.#upstream
     if (upstream === null) return
     this.#upstream = null
+    this.#unfollow()
     this.worker.engine.timers.disarm(this.#timer)
     upstream.connection.handler = upstream
     if (mayReuse && this.#response.keepAlive) upstream.finish(true)

@@ -3,7 +3,6 @@ import { BODY, writeChunkHeader } from '../http/index.ts'
 import type { DownstreamConnection } from './downstream.ts'
 import type { Exchange } from './exchange.ts'
 import { CRLF, LAST_CHUNK_LINE } from './literal.ts'
-import type { Copy } from './mirror.ts'
 import type { ListenerSite, RouteState } from './site.ts'
 import { TERMINATION } from './termination.ts'
 import type { ProxyWorker } from './worker.ts'
@@ -52,7 +51,7 @@ function passOn(exchange: Exchange, connection: Connection, start: number, end: 
     exchange.failRequest(TERMINATION.REQUEST_BODY_TOO_LARGE)
     return false
   }
-  if (exchange.copy !== null) mirrorBody(exchange, exchange.copy, start, end)
+  if (exchange.copy !== null) exchange.copy.send(start, end)
   if (exchange.isReplayable) {
     if (exchange.requestBytes <= (exchange.route as RouteState).retry.bufferBytes) exchange.replay.push(start, end)
     else {
@@ -66,19 +65,9 @@ function passOn(exchange: Exchange, connection: Connection, start: number, end: 
 
 function finishRequestBody(exchange: Exchange, connection: Connection): void {
   if (exchange.request.body === BODY.CHUNKED && !sendLastChunk(exchange, connection, exchange.requestBody.trailers)) connection.reset()
-  if (exchange.copy !== null) finishMirroredBody(exchange, exchange.copy)
+  if (exchange.copy !== null) exchange.copy.finishBody()
   exchange.requestCompleted()
   exchange.upstream?.armResponse()
-}
-
-function mirrorBody(exchange: Exchange, copy: Copy, start: number, end: number): void {
-  copy.send(start, end)
-  if (copy.isOver) exchange.copy = null
-}
-
-function finishMirroredBody(exchange: Exchange, copy: Copy): void {
-  exchange.copy = null
-  copy.finishBody()
 }
 
 /** Whoever sends a message with a body. */

@@ -3,7 +3,7 @@ import { type TestContext, test } from 'node:test'
 import { client, request, requestBytes } from '../support/client.ts'
 import { type Evener, evener } from '../support/evener.ts'
 import { heldOrigin } from '../support/held-origin.ts'
-import { type HttpOrigin, origin, refusedPort } from '../support/origin.ts'
+import { type HttpOrigin, origin, rawOrigin, refusedPort } from '../support/origin.ts'
 
 interface Site {
   readonly balancer: Evener
@@ -77,4 +77,27 @@ test('a mirror that is not there costs nothing but its copies', async (t) => {
     assert.equal((await wire.readResponse('PUT')).status, 200)
   }
   await copies(balanced, 0, 5)
+})
+
+test('what still comes of a body after the mirror has answered goes into no other copy', async (t) => {
+  const main = await origin(t, 'main')
+  const bodies: string[] = []
+  const shadow = await rawOrigin(t, async (wire, index) => {
+    await wire.readUntil('\r\n\r\n')
+    if (index > 0) bodies.push((await wire.read(5)).toString())
+    await wire.write('HTTP/1.1 401 Unauthorized\r\nContent-Length: 0\r\n\r\n')
+  })
+  const balanced = await site(t, main, shadow.address)
+  const [first, second] = [await client(t, balanced), await client(t, balanced)]
+  const post = 'POST / HTTP/1.1\r\nHost: test\r\nContent-Length: 5\r\n\r\n'
+  await first.write(post)
+  await copies(balanced, 1)
+  await second.write(post)
+  await shadow.connection(1)
+  await first.write('first')
+  assert.equal((await first.readResponse('POST')).status, 200)
+  await second.write('other')
+  assert.equal((await second.readResponse('POST')).status, 200)
+  await copies(balanced, 2)
+  assert.deepEqual(bodies, ['other'])
 })
