@@ -21,6 +21,8 @@ export const TEST_PACKAGES: readonly TestPackage[] = [
   { name: 'make', provides: 'make', why: 'the native addon' },
   { name: 'python3', provides: 'python3', why: 'node-gyp, which builds the native addon' },
   { name: 'openssl', provides: 'openssl', why: 'certificates of tests and a TLS client that is not ours' },
+  { name: 'chromium', provides: 'chromium', why: 'a browser' },
+  { name: 'testssl.sh', provides: 'testssl', why: 'looks for weaknesses of TLS' },
   { name: 'iproute2', provides: 'ip', why: 'network namespaces and interfaces' },
   { name: 'ethtool', provides: 'ethtool', why: 'checksums and GRO of the links between namespaces' },
   { name: 'bpftool', provides: 'bpftool', why: 'oracle for what the loader put into the kernel' },

@@ -11,14 +11,18 @@ export function demoCommand(): Command {
   return new Command('demo')
     .description('three small HTTP servers with a balancer in front of them, to look at')
     .option('--listen <address>', 'address of the balancer', '127.0.0.1:8080')
+    .option('--listen-tls <address>', 'address of the balancer for HTTPS, with a certificate made on the spot', '127.0.0.1:8443')
     .option('--admin <address>', 'address of the admin endpoint', '127.0.0.1:9900')
-    .action(async (flags: { listen: string; admin: string }) => {
+    .action(async (flags: { listen: string; listenTls: string; admin: string }) => {
       const servers = await Promise.all(NAMES.map(startServer))
       const addresses = servers.map((server) => `127.0.0.1:${(server.address() as AddressInfo).port}`)
       const input = {
         admin: { bind: flags.admin },
         accessLog: { path: 'stdout', format: '{method} {uri} -> {server} {status} {duration}ms' },
-        listeners: { web: { bind: flags.listen, http: { routes: [{ pool: 'demo' }] } } },
+        listeners: {
+          web: { bind: flags.listen, http: { routes: [{ pool: 'demo' }] } },
+          secure: { bind: flags.listenTls, tls: { selfSigned: ['localhost', '127.0.0.1'] }, http: { routes: [{ pool: 'demo' }] } },
+        },
         pools: {
           demo: {
             algorithm: 'round-robin',
@@ -29,7 +33,7 @@ export function demoCommand(): Command {
       }
       try {
         await serve({ file: null, load: async () => planFromInput(input) }, () => {
-          process.stdout.write(introduce(flags.listen, flags.admin, addresses))
+          process.stdout.write(introduce(flags, addresses))
         })
       } finally {
         for (const server of servers) {
@@ -54,9 +58,12 @@ function startServer(name: string): Promise<Server> {
   })
 }
 
-function introduce(listen: string, admin: string, addresses: readonly string[]): string {
+function introduce(
+  { listen, listenTls, admin }: { listen: string; listenTls: string; admin: string },
+  addresses: readonly string[],
+): string {
   return `
-  balancer   http://${listen}/
+  balancer   http://${listen}/     https://${listenTls}/ (its certificate is made on the spot: curl -k)
   status     http://${admin}/api/v1/status     (metrics: /metrics)
   servers    ${NAMES.map((name, index) => `${name} ${addresses[index]}`).join('   ')}
 

@@ -164,6 +164,7 @@ function* regexesIn(plan: Plan): Generator<[Path, string]> {
         ['header', match.headers],
         ['cookie', match.cookies],
         ['query', match.query],
+        ['tls', match.tls ?? []],
       ] as const) {
         for (const { name, kind, value } of fields) if (kind === 'regex') yield [[...path, 'match', part, name, 'regex'], value]
       }

@@ -110,8 +110,8 @@ function pathsOf({ paths }: Match): string[] {
 }
 
 /** Everything but host, path and method, as text; empty where there is nothing. */
-function conditionsOf({ clients, headers, cookies, query }: Match): string {
-  const all = [clients, headers, cookies, query]
+function conditionsOf({ clients, headers, cookies, query, tls = [] }: Match): string {
+  const all = [clients, headers, cookies, query, tls]
   if (all.every((list) => list.length === 0)) return ''
   return JSON.stringify(all.map((list) => list.map((each) => JSON.stringify(each)).sort()))
 }

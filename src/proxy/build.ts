@@ -1,4 +1,5 @@
 import { CidrSet } from '../core/index.ts'
+import type { AccessLogFormat } from '../observe/index.ts'
 import { definitionOf, Pool, type PoolPlan, type SlotAssignment } from '../pool/index.ts'
 import { Router } from '../route/index.ts'
 import { compileRoute, fixedAnswer, stepsOf } from './build-route.ts'
@@ -32,6 +33,7 @@ export interface ProxyPlan {
   readonly pools: readonly PoolPlan[]
   readonly trustedProxies: ConstructorParameters<typeof CidrSet>[0]
   readonly errorPages: readonly ErrorPagePlan[]
+  readonly accessLog: { readonly format: AccessLogFormat } | undefined
 }
 
 /** A Plan compiled for one worker. Nothing of it is in force yet. */

@@ -1,5 +1,5 @@
 import { type ClientAddress, formatIp } from '../core/index.ts'
-import { type Engine, Timer, type TimerTarget } from '../engine/index.ts'
+import { type Engine, type Secure, Timer, type TimerTarget } from '../engine/index.ts'
 import { FIELD } from '../http/index.ts'
 import { type AccessLogSink, LogRecord, NO_HTTP } from '../observe/index.ts'
 import type { ExchangeLog } from './counters.ts'
@@ -56,6 +56,7 @@ export class ExchangeLogger implements ExchangeLog, TimerTarget {
     record.pool = exchange.pool?.name ?? ''
     record.server = exchange.serverIndex === -1 ? '' : (exchange.pool?.servers[exchange.serverIndex].name ?? '')
     record.termination = TERMINATIONS[exchange.termination].name
+    fillTls(record, downstream.connection.secure)
     this.#send(record)
   }
 
@@ -75,6 +76,7 @@ export class ExchangeLogger implements ExchangeLog, TimerTarget {
     record.pool = route?.pool.name ?? ''
     record.server = serverIndex === -1 ? '' : (route?.pool.servers[serverIndex].name ?? '')
     record.termination = STREAM_ENDS[stream.termination].name
+    fillTls(record, stream.client.secure)
     this.#send(record)
   }
 
@@ -94,6 +96,7 @@ export class ExchangeLogger implements ExchangeLog, TimerTarget {
     record.pool = site.pool.name
     record.server = site.pool.servers[serverIndex].name
     record.termination = SESSION_ENDS[session.termination].name
+    fillTls(record, null)
     this.#send(record)
   }
 
@@ -110,6 +113,7 @@ export class ExchangeLogger implements ExchangeLog, TimerTarget {
     record.listener = listener
     record.route = record.pool = record.server = ''
     record.termination = reason
+    fillTls(record, null)
     this.#send(record)
   }
 
@@ -146,4 +150,12 @@ function fillRequest(record: LogRecord, exchange: Exchange): void {
   const referer = isReadable ? request.fields.find(FIELD.REFERER) : -1
   record.refererStart = referer === -1 ? 0 : request.fields.valueStart(referer)
   record.refererEnd = referer === -1 ? 0 : request.fields.valueEnd(referer)
+}
+
+function fillTls(record: LogRecord, secure: Secure | null): void {
+  record.tlsVersion = secure === null ? '' : secure.version
+  record.tlsCipher = secure === null ? '' : secure.cipher
+  record.serverName = secure === null ? '' : secure.serverName
+  record.ja3 = secure === null ? '' : secure.ja3
+  record.ja4 = secure === null ? '' : secure.ja4
 }

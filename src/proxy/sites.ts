@@ -67,7 +67,7 @@ export class Sites {
       return server
     })
     const sockets = new Map<string, Socket>()
-    const tls = this.#tls.prepare(plan.listeners.filter(isAccepting), files, false)
+    const tls = this.#tls.prepare(plan.listeners.filter(isAccepting), files, plan.accessLog)
     const prepared = { compiled, sockets, servers, plan, tls, tlsServers, ports: new Map() as PreparedPorts }
     try {
       for (const { kind, bind } of plan.listeners) if (kind !== 'udp') for (const address of bind) await this.#bind(address, sockets)

@@ -1,4 +1,6 @@
 import type { Engine, TlsServer } from '../engine/index.ts'
+import type { AccessLogFormat } from '../observe/index.ts'
+import type { ListenerPlan } from './config.ts'
 import { certificatesOf, type TlsFiles, type TlsListenerPlan } from './tls-plan.ts'
 
 interface Entry {
@@ -20,14 +22,17 @@ export class TlsSites {
 
   /** The entries of a Plan, by listener. Throws EvenerError TLS_*; then nothing was made. */
   prepare(
-    listeners: readonly { readonly name: string; readonly tls: TlsListenerPlan | undefined }[],
+    listeners: readonly ListenerPlan[],
     files: TlsFiles,
-    usesFingerprints: boolean,
+    accessLog: { readonly format: AccessLogFormat } | undefined,
   ): ReadonlyMap<string, Entry> {
     const prepared = new Map<string, Entry>()
     try {
-      for (const { name, tls } of listeners) {
-        if (tls !== undefined) prepared.set(name, this.#prepare(name, tls, files, usesFingerprints))
+      for (const listener of listeners) {
+        const { name, tls } = listener
+        if (tls === undefined) continue
+        const usesFingerprints = asksForFingerprints(listener) || writesFingerprints(accessLog)
+        prepared.set(name, this.#prepare(name, tls, files, usesFingerprints))
       }
     } catch (error) {
       this.rollback(prepared)
@@ -60,4 +65,19 @@ export class TlsSites {
     const server = this.#engine.tlsServer({ ...tls, id: name, certificates, clientCertificates, fingerprints })
     return { key, server }
   }
+}
+
+/** Fingerprints are made only where a route asks for them or the log shows them. */
+function asksForFingerprints(listener: ListenerPlan): boolean {
+  return listener.kind === 'http' && listener.routes.some(({ match }) => (match.tls ?? []).some(({ name }) => isFingerprint(name)))
+}
+
+function writesFingerprints(accessLog: { readonly format: AccessLogFormat } | undefined): boolean {
+  const format = accessLog?.format
+  if (format?.kind === 'template') return format.parts.some((part) => part.kind === 'variable' && isFingerprint(part.name))
+  return format?.kind === 'json'
+}
+
+function isFingerprint(name: string): boolean {
+  return name === 'ja3' || name === 'ja4'
 }

@@ -4,6 +4,7 @@ import type { NormalPath } from './normal-path.ts'
 import type { PathEntry } from './path-tree.ts'
 import type { Predicates } from './predicates.ts'
 import type { TextReader } from './text-reader.ts'
+import { NO_TLS, type TlsFacts } from './tls-facts.ts'
 
 /**
  * The routes that the index leads to, as lists of entries, and the request that they are tried on. What the index does not
@@ -20,6 +21,7 @@ export class Candidates {
   #memory: Uint8Array = new Uint8Array(0)
   #head: RequestHead | null = null
   #client: ClientAddress | null = null
+  #tls: TlsFacts = NO_TLS
 
   /** `predicates` by route; null where the index says it all. */
   constructor(predicates: readonly (Predicates | null)[], path: NormalPath, text: TextReader) {
@@ -44,7 +46,8 @@ export class Candidates {
   }
 
   /** Names the request that lowest() is about. */
-  begin(memory: Uint8Array, head: RequestHead, client: ClientAddress): void {
+  begin(memory: Uint8Array, head: RequestHead, client: ClientAddress, tls: TlsFacts): void {
+    this.#tls = tls
     this.#memory = memory
     this.#head = head
     this.#client = client
@@ -61,7 +64,8 @@ export class Candidates {
       const regex = this.#regexes[i]
       if (regex !== null && !this.#matches(regex)) continue
       const predicates = this.#predicates[route]
-      if (predicates === null || predicates.hold(this.#memory, this.#head as RequestHead, this.#client as ClientAddress)) return route
+      if (predicates === null || predicates.hold(this.#memory, this.#head as RequestHead, this.#client as ClientAddress, this.#tls))
+        return route
     }
     return best
   }

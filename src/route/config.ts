@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { checkTemplate, cidr, complain, fieldName, fieldValue, method, oneOrMore, options, readTemplate } from '../schema/index.ts'
 import { headerEdit, headerMap } from './header-option.ts'
-import { fieldMatches, hostPattern, pathPattern } from './match-option.ts'
+import { fieldMatches, hostPattern, pathPattern, tlsMatches } from './match-option.ts'
 import type { HeaderEditPlan, HeaderLine, RouteActionPlan, RouteMatchPlan, RoutePlan, TemplatePart } from './plan.ts'
 import { normaliseRewrite, rewrite } from './rewrite-option.ts'
 
@@ -17,6 +17,7 @@ const match = options({
   header: fieldMatches(fieldName).optional().describe('Request fields by name; all must match.'),
   cookie: fieldMatches(fieldName).optional().describe('Cookies by name; all must match.'),
   query: fieldMatches(z.string().min(1)).optional().describe('Query parameters by name; all must match.'),
+  tls: tlsMatches.optional().describe('What TLS says of the connection; without TLS all of it is absent.'),
 })
 
 const target = z
@@ -96,6 +97,7 @@ function normaliseMatch(config: RouteConfig['match']): RouteMatchPlan {
     headers: (config.header ?? []).map((field) => ({ ...field, name: field.name.toLowerCase() })),
     cookies: config.cookie ?? [],
     query: config.query ?? [],
+    ...(config?.tls === undefined ? {} : { tls: config.tls }),
   }
 }
 

@@ -3,12 +3,13 @@ import { type RequestHead, TARGET } from '../http/index.ts'
 import type { FieldMatchPlan, HostMatchPlan, PathMatchPlan, RoutePlan } from './config.ts'
 import { NormalPath } from './normal-path.ts'
 import { compilePath } from './path-pattern.ts'
-import { CookiePredicate, HeaderPredicate, MethodPredicate, QueryPredicate } from './predicates.ts'
+import { CookiePredicate, HeaderPredicate, MethodPredicate, QueryPredicate, TlsPredicate } from './predicates.ts'
 import { TextReader } from './text-reader.ts'
+import { NO_TLS, type TlsFacts } from './tls-facts.ts'
 
 /** One predicate of a route, tried on one request. */
 export interface PredicateExplanation {
-  readonly predicate: 'host' | 'path' | 'method' | 'client' | 'header' | 'cookie' | 'query'
+  readonly predicate: 'host' | 'path' | 'method' | 'client' | 'header' | 'cookie' | 'query' | 'tls'
   /** As the configuration would write it: "*.shop.test or shop.test", "x-user = alice". */
   readonly expected: string
   /** What the request has; "(none)" where it has nothing of the kind. Field values are left out, they may be secret. */
@@ -33,6 +34,7 @@ export function explainRoute(
   memory: Uint8Array,
   head: RequestHead,
   client: ClientAddress,
+  tls: TlsFacts = NO_TLS,
 ): RouteExplanation {
   const { match } = plan
   const predicates: PredicateExplanation[] = []
@@ -55,6 +57,7 @@ export function explainRoute(
   for (const field of match.headers) predicates.push(explainField('header', field, new HeaderPredicate(field, text).holds(memory, head)))
   for (const field of match.cookies) predicates.push(explainField('cookie', field, new CookiePredicate(field, text).holds(memory, head)))
   for (const field of match.query) predicates.push(explainField('query', field, new QueryPredicate(field, text).holds(memory, head)))
+  for (const fact of match.tls ?? []) predicates.push(explainField('tls', fact, new TlsPredicate(fact).holds(tls)))
   return { id: plan.id, index, matches: predicates.every((predicate) => predicate.holds), predicates }
 }
 
@@ -87,7 +90,7 @@ function normalPath(memory: Uint8Array, head: RequestHead): string | undefined {
   return text.read(path.bytes, path.start, path.end)
 }
 
-function explainField(predicate: 'header' | 'cookie' | 'query', field: FieldMatchPlan, holds: boolean): PredicateExplanation {
+function explainField(predicate: 'header' | 'cookie' | 'query' | 'tls', field: FieldMatchPlan, holds: boolean): PredicateExplanation {
   const expected = {
     exact: `${field.name} = ${field.value}`,
     regex: `${field.name} ~ ${field.value}`,

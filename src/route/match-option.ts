@@ -4,6 +4,7 @@ import { z } from 'zod'
 import { type Context, checkRegex, complain, fieldValue, options, regex } from '../schema/index.ts'
 import { NormalPath } from './normal-path.ts'
 import type { FieldMatchPlan, HostMatchPlan, PathMatchPlan } from './plan.ts'
+import { TLS_FACTS, type TlsFact } from './tls-facts.ts'
 
 const LABELS = /^[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?)*$/
 
@@ -29,14 +30,35 @@ const fieldMatch = z
 
 /** Conditions by name, parsed to a list. */
 export function fieldMatches(fieldName: z.ZodType<string, string>) {
-  return z.record(fieldName as z.ZodString, fieldMatch).transform((fields): FieldMatchPlan[] =>
-    Object.entries(fields).map(([name, wanted]) => {
-      if (typeof wanted === 'string') return { name, kind: 'exact', value: wanted }
-      if ('regex' in wanted) return { name, kind: 'regex', value: wanted.regex }
-      return { name, kind: wanted.present ? 'present' : 'absent', value: '' }
-    }),
-  )
+  return z
+    .record(fieldName as z.ZodString, fieldMatch)
+    .transform((fields): FieldMatchPlan[] => Object.entries(fields).map(([name, wanted]) => fieldMatchPlan(name, wanted)))
 }
+
+function fieldMatchPlan(name: string, wanted: z.output<typeof fieldMatch>): FieldMatchPlan {
+  if (typeof wanted === 'string') return { name, kind: 'exact', value: wanted }
+  if ('regex' in wanted) return { name, kind: 'regex', value: wanted.regex }
+  return { name, kind: wanted.present ? 'present' : 'absent', value: '' }
+}
+
+const MEANINGS: Readonly<Record<TlsFact, string>> = {
+  version: 'Version: "TLSv1.2" or "TLSv1.3".',
+  cipher: "Cipher, by OpenSSL's name.",
+  serverName: 'Name that the client asked for (SNI).',
+  ja3: "JA3 fingerprint of the client's hello.",
+  ja4: "JA4 fingerprint of the client's hello.",
+  peerSubject: "Subject of the client's certificate (RFC 2253).",
+}
+
+/** Conditions on what TLS says, parsed to a list. */
+export const tlsMatches = options(
+  Object.fromEntries(TLS_FACTS.map((fact) => [fact, fieldMatch.optional().describe(MEANINGS[fact])])) as Record<
+    TlsFact,
+    z.ZodOptional<typeof fieldMatch>
+  >,
+).transform((facts): FieldMatchPlan[] =>
+  Object.entries(facts).flatMap(([name, wanted]) => (wanted === undefined ? [] : fieldMatchPlan(name, wanted))),
+)
 
 function readHost(text: string, context: Context): HostMatchPlan {
   const isWildcard = text.startsWith('*.')

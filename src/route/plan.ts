@@ -22,6 +22,8 @@ export interface RouteMatchPlan {
   readonly headers: readonly FieldMatchPlan[]
   readonly cookies: readonly FieldMatchPlan[]
   readonly query: readonly FieldMatchPlan[]
+  /** What TLS says of the connection, by TLS_FACTS; absent where nothing is asked. */
+  readonly tls?: readonly FieldMatchPlan[]
 }
 
 /** In lower case, without port and final dot. A wildcard "*.shop.test" has host "shop.test" and matches any name below it, at any depth. */

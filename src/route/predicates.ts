@@ -11,6 +11,7 @@ import {
 } from '../http/index.ts'
 import type { FieldMatchPlan, RouteMatchPlan } from './config.ts'
 import type { TextReader } from './text-reader.ts'
+import type { TlsFact, TlsFacts } from './tls-facts.ts'
 
 const AMPERSAND = 0x26
 const EQUALS = 0x3d
@@ -23,6 +24,7 @@ export class Predicates {
   readonly headers: readonly HeaderPredicate[]
   readonly cookies: readonly CookiePredicate[]
   readonly query: readonly QueryPredicate[]
+  readonly tls: readonly TlsPredicate[]
 
   private constructor(match: RouteMatchPlan, text: TextReader) {
     this.methods = match.methods.length === 0 ? null : new MethodPredicate(match.methods)
@@ -30,15 +32,23 @@ export class Predicates {
     this.headers = match.headers.map((header) => new HeaderPredicate(header, text))
     this.cookies = match.cookies.map((cookie) => new CookiePredicate(cookie, text))
     this.query = match.query.map((parameter) => new QueryPredicate(parameter, text))
+    this.tls = (match.tls ?? []).map((fact) => new TlsPredicate(fact))
   }
 
   /** The predicates of a route, or null where it has none. */
   static compile(match: RouteMatchPlan, text: TextReader): Predicates | null {
-    const count = match.methods.length + match.clients.length + match.headers.length + match.cookies.length + match.query.length
+    const count =
+      match.methods.length +
+      match.clients.length +
+      match.headers.length +
+      match.cookies.length +
+      match.query.length +
+      (match.tls?.length ?? 0)
     return count === 0 ? null : new Predicates(match, text)
   }
 
-  hold(memory: Uint8Array, head: RequestHead, client: ClientAddress): boolean {
+  hold(memory: Uint8Array, head: RequestHead, client: ClientAddress, tls: TlsFacts): boolean {
+    for (let i = 0; i < this.tls.length; i++) if (!this.tls[i].holds(tls)) return false
     if (this.methods !== null && !this.methods.holds(memory, head)) return false
     if (this.clients !== null && !this.clients.contains(client)) return false
     for (let i = 0; i < this.headers.length; i++) if (!this.headers[i].holds(memory, head)) return false
@@ -141,6 +151,26 @@ export class QueryPredicate {
     const value = this.#value
     if (value.regex !== null) return value.regex.test(decode(this.#text.read(memory, start, end)))
     return value.bytes === null || equalsDecoded(memory, start, end, value.bytes)
+  }
+}
+
+/** One thing that TLS says of the connection. */
+export class TlsPredicate {
+  readonly #plan: FieldMatchPlan
+  readonly #name: TlsFact
+  readonly #regex: RegExp | null
+
+  constructor(plan: FieldMatchPlan) {
+    this.#plan = plan
+    this.#name = plan.name as TlsFact
+    this.#regex = plan.kind === 'regex' ? new RegExp(plan.value) : null
+  }
+
+  holds(tls: TlsFacts): boolean {
+    const value = tls[this.#name]
+    if (this.#plan.kind === 'absent') return value === ''
+    if (this.#plan.kind === 'present') return value !== ''
+    return this.#regex === null ? value === this.#plan.value : this.#regex.test(value)
   }
 }
 

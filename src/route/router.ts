@@ -10,6 +10,7 @@ import { NONE, type PathEntry } from './path-tree.ts'
 import { PathTrie } from './path-trie.ts'
 import { Predicates } from './predicates.ts'
 import { TextReader } from './text-reader.ts'
+import { NO_TLS, type TlsFacts } from './tls-facts.ts'
 
 /** What match() says instead of an index: no route matches (404), or the path can be read in two ways (400; see NormalPath). */
 export const NO_ROUTE = -1
@@ -67,13 +68,13 @@ export class Router {
    * dropped from the head itself (targetStart, pathStart), because a server may take what follows two slashes for a host.
    * A request for "*" (OPTIONS) has no path and reaches only routes that ask for none.
    */
-  match(memory: Uint8Array, head: RequestHead, client: ClientAddress): number {
+  match(memory: Uint8Array, head: RequestHead, client: ClientAddress, tls: TlsFacts = NO_TLS): number {
     const hasPath = head.targetForm === TARGET.ORIGIN || head.targetForm === TARGET.ABSOLUTE
     if (hasPath) {
       dropLeadingSlashes(memory, head)
       if (!this.#path.read(memory, head.pathStart, head.pathEnd)) return PATH_REFUSED
     }
-    this.#candidates.begin(memory, head, client)
+    this.#candidates.begin(memory, head, client, tls)
     let best = this.#matchRoot(this.#anyHost, hasPath, NONE)
     const count = this.#hosts.find(memory, head.hostStart, head.hostEnd)
     for (let i = 0; i < count; i++) best = this.#matchRoot(this.#hosts.found[i], hasPath, best)
@@ -81,8 +82,8 @@ export class Router {
   }
 
   /** Says of every route which predicates hold and which do not, and why. For people: slow, and independent of the index. */
-  explain(memory: Uint8Array, head: RequestHead, client: ClientAddress): RouteExplanation[] {
-    return this.#plans.map((plan, index) => explainRoute(plan, index, memory, head, client))
+  explain(memory: Uint8Array, head: RequestHead, client: ClientAddress, tls: TlsFacts = NO_TLS): RouteExplanation[] {
+    return this.#plans.map((plan, index) => explainRoute(plan, index, memory, head, client, tls))
   }
 
   #matchRoot(root: number, hasPath: boolean, best: number): number {

@@ -209,3 +209,29 @@ test('a self-signed certificate serves to try things out', openssl, async (t) =>
   assert.match(text, /^HTTP\/1\.1 200 /)
   assert.match(String(socket.getPeerX509Certificate()?.subjectAltName), /DNS:localhost, IP Address:127\.0\.0\.1/)
 })
+
+test('routes and the access log are told what TLS says of a connection', openssl, async (t) => {
+  const issued = new Authority(t).issue({ name: 'shop.test' })
+  const app = await origin(t)
+  const respond = (body: string) => ({ respond: { status: 200, body } })
+  const routes = [
+    { match: { tls: { version: 'TLSv1.2' } }, ...respond('old') },
+    { match: { tls: { ja4: { regex: '^t13d' }, serverName: 'shop.test' } }, ...respond('new') },
+    { match: { tls: { version: { present: false } } }, ...respond('plain') },
+    { pool: 'app' },
+  ]
+  const tls = { certificates: files(issued) }
+  const running = await evener(t, {
+    accessLog: { path: 'stdout', format: 'seen {tlsVersion} {tlsCipher} {serverName} {ja3} {ja4} end' },
+    listeners: { web: { bind: '127.0.0.1:0', tls, http: { routes } }, plain: { bind: '127.0.0.2:0', http: { routes } } },
+    pools: { app: { servers: [app.address] } },
+  })
+  const port = await running.port('web')
+  const base = { rejectUnauthorized: false }
+  assert.match((await ask(port, base)).text, /new$/)
+  await running.printed(/seen TLSv1\.3 TLS_AES_128_GCM_SHA256 shop\.test [0-9a-f]{32} t13d\w+_\w{12}_\w{12} end/)
+  assert.match((await ask(port, { ...base, maxVersion: 'TLSv1.2' })).text, /old$/)
+  const plain = await fetch(`http://127.0.0.2:${await running.port('plain')}/`)
+  assert.equal(await plain.text(), 'plain')
+  await running.printed(/seen - - - - - end/)
+})

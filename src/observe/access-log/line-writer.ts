@@ -129,6 +129,28 @@ export class LineWriter {
         break
       case VARIABLE.termination:
         this.#name(record.termination)
+        break
+      default:
+        this.#tls(variable, record)
+    }
+  }
+
+  #tls(variable: number, record: LogRecord): void {
+    switch (variable) {
+      case VARIABLE.tlsVersion:
+        this.#name(record.tlsVersion)
+        break
+      case VARIABLE.tlsCipher:
+        this.#name(record.tlsCipher)
+        break
+      case VARIABLE.serverName:
+        this.#name(record.serverName)
+        break
+      case VARIABLE.ja3:
+        this.#name(record.ja3)
+        break
+      case VARIABLE.ja4:
+        this.#name(record.ja4)
     }
   }
 

@@ -40,6 +40,12 @@ export class LogRecord {
   pool = ''
   server = ''
   termination = ''
+  /** Of the client's connection, empty where it is in the clear. */
+  tlsVersion = ''
+  tlsCipher = ''
+  serverName = ''
+  ja3 = ''
+  ja4 = ''
 }
 
 /** What a template may say, with the sentence for the documentation. */
@@ -66,6 +72,11 @@ export const ACCESS_LOG_VARIABLES = {
   termination: 'how the exchange ended: complete, or the reason',
   userAgent: 'User-Agent, or -',
   referer: 'Referer, or -',
+  tlsVersion: 'version of TLS, "TLSv1.3", or -',
+  tlsCipher: 'cipher of TLS, or -',
+  serverName: 'name that the client asked for in its TLS hello (SNI), or -',
+  ja3: "JA3 fingerprint of the client's TLS hello, or -",
+  ja4: "JA4 fingerprint of the client's TLS hello, or -",
 } as const
 
 export type AccessLogVariable = keyof typeof ACCESS_LOG_VARIABLES

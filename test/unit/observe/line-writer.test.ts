@@ -62,6 +62,11 @@ describe('access log lines', () => {
       termination: 'complete',
       userAgent: 'curl/8',
       referer: 'http://x/',
+      tlsVersion: null,
+      tlsCipher: null,
+      serverName: null,
+      ja3: null,
+      ja4: null,
     })
   })
 

@@ -65,6 +65,8 @@ export class TlsConnection implements Connection, ConnectionHandler, Turned, Tim
   #session: number
   #state = SHAKING
   #reason: CloseReason | null = null
+  /** The handshake is done. */
+  #isAgreed = false
   #isFresh = true
   #isPartial = false
   #isPaused = false
@@ -84,7 +86,7 @@ export class TlsConnection implements Connection, ConnectionHandler, Turned, Tim
     this.#output = new TlsOutput(loop, raw)
     this.#plain = this.#output.queue
     this.#stalled = new Stalled(loop.blocks)
-    this.secure = new RingSecure(() => (this.#session < 0 || this.#state === SHAKING ? null : this.#thread.native.info(this.#session)))
+    this.secure = new RingSecure(() => (this.#session < 0 || !this.#isAgreed ? null : this.#thread.native.info(this.#session)))
     if (server !== null) this.#join(server)
     else loop.timers.arm(this.#timer, timeoutMs)
     if (session < 0) raw.fail('overload')
@@ -244,14 +246,15 @@ export class TlsConnection implements Connection, ConnectionHandler, Turned, Tim
     this.#plain.clear()
     this.#stalled.clear()
     if (wasShaking && this.#acceptor !== null && this.secure.failure === '') this.#acceptor.failed(`the client went away: ${reason}`)
-    if (this.#session >= 0) {
-      this.#thread.native.close(this.#session)
-      this.#session = -1
-    }
+    // While the session is there it can be asked for the log.
     try {
       this.handler.closed(this, this.#reason ?? reason)
     } catch (error) {
       this.#loop.report(error)
+    }
+    if (this.#session >= 0) {
+      this.#thread.native.close(this.#session)
+      this.#session = -1
     }
   }
 
@@ -325,6 +328,7 @@ export class TlsConnection implements Connection, ConnectionHandler, Turned, Tim
   #handshakeDone(): void {
     this.#loop.timers.disarm(this.#timer)
     this.#leave()
+    this.#isAgreed = true
     this.#state = OPEN
     if (this.#isPaused) this.#raw.pause()
     const acceptor = this.#acceptor
