@@ -5,6 +5,7 @@ import { dirname, join } from 'node:path'
 import { test } from 'node:test'
 import { formatDiagnostics, loadConfig } from '../../src/config/index.ts'
 import { makeSelfSigned } from '../../src/control/self-signed.ts'
+import { CATALOGUE } from '../../src/pool/index.ts'
 import { temporaryFolder } from '../support/cleanup.ts'
 
 const root = join(import.meta.dirname, '../..')
@@ -39,6 +40,16 @@ for (const page of pages) {
     }
   })
 }
+
+test('docs/balancing.md has every algorithm with its aliases', () => {
+  const rows = [...read('docs/balancing.md').matchAll(/^\| `([\w-]+)` \|([^|]*)\|[^|]*\| (yes|no) \|/gm)].map(
+    ([, name, also, weighted]) => [name, [...also.matchAll(/`([\w-]+)`/g)].map(([, alias]) => alias), weighted === 'yes'],
+  )
+  assert.deepEqual(
+    rows,
+    CATALOGUE.map(({ name, aliases, weighted }) => [name, [...aliases], weighted]),
+  )
+})
 
 test('the measured table of README.md is that of the newest committed result', () => {
   const check = spawnSync(process.execPath, [join(root, 'bench/readme.ts'), '--check'], { encoding: 'utf8' })
