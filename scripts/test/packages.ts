@@ -13,6 +13,11 @@ export interface TestPackage {
 export const TEST_PACKAGES: readonly TestPackage[] = [
   { name: 'nginx-light', provides: 'nginx', why: 'peer: origin and oracle for HTTP, weights and failover' },
   { name: 'libnginx-mod-stream', provides: '/usr/lib/nginx/modules/ngx_stream_module.so', why: 'benchmarks: TCP beside packet listeners' },
+  {
+    name: 'libnginx-mod-stream',
+    provides: '/usr/lib/nginx/modules/ngx_stream_module.so',
+    why: 'peer: proxies of connections and datagrams beside ours',
+  },
   { name: 'haproxy', provides: 'haproxy', why: 'peer: oracle for HTTP, persistence and PROXY protocol' },
   { name: 'wrk', provides: 'wrk', why: 'load over HTTP/1.1' },
   { name: 'nghttp2-client', provides: 'h2load', why: 'load and client over HTTP/2' },
