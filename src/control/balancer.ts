@@ -118,6 +118,7 @@ export class Balancer implements AdminTarget {
   async shutdown(reason: string): Promise<void> {
     if (this.#isShuttingDown) return
     this.#isShuttingDown = true
+    this.pools.freeze()
     await this.pools.turns.settled
     const graceMs = this.pools.current?.plan.drainTimeoutMs ?? 0
     this.#log.info(`${reason}: draining, at most ${graceMs / 1000} s; a second signal ends at once`)

@@ -58,7 +58,7 @@ export class Pools implements PoolsTarget {
   /** A change by discovery waits for its turn. */
   #isDiscovering = false
   #retry: NodeJS.Timeout | undefined
-  #isClosed = false
+  #isFrozen = false
 
   constructor({ table, observation, packets, workers, certificates }: PoolParts, log: EventLog) {
     this.table = table
@@ -151,8 +151,13 @@ export class Pools implements PoolsTarget {
     return cleared
   }
 
+  /** From now on nothing comes into force any more: the workers are draining. */
+  freeze(): void {
+    this.#isFrozen = true
+  }
+
   close(): void {
-    this.#isClosed = true
+    this.#isFrozen = true
     clearTimeout(this.#retry)
     this.#discovery.close()
     this.#upkeep.close()
@@ -162,6 +167,7 @@ export class Pools implements PoolsTarget {
   /** In every worker at once: another plan, in the way that a reload takes. */
   #change(pool: string, event: StateEvent, edit: (changes: RuntimeChanges, known: KnownPool) => RuntimeChanges): Promise<PoolChangeResult> {
     return this.turns.take(async () => {
+      if (this.#isFrozen) return { ok: false, message: 'Evener is shutting down.' }
       const configured = this.current?.configured
       const found = configured?.pools.find(({ name }) => name === pool)
       if (configured === undefined || found === undefined) return { ok: false, message: `There is no pool "${pool}" any more.` }
@@ -189,7 +195,7 @@ export class Pools implements PoolsTarget {
     this.#isDiscovering = true
     void this.turns.take(async () => {
       this.#isDiscovering = false
-      if (this.#isClosed || this.current === null) return
+      if (this.#isFrozen || this.current === null) return
       const { configured, plan, files } = this.current
       const next = this.#membership.effective(configured)
       // The first answers are in the plan already that waited for them.

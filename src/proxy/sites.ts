@@ -7,6 +7,7 @@ import { DatagramSites, type PreparedPorts } from './datagram/sites.ts'
 import { type ConnectionSite, ListenerState, serveHttp, serveStream } from './listener.ts'
 import type { ProxySeries } from './metrics.ts'
 import type { ListenerSite } from './site.ts'
+import { keptSocket, socketKey } from './socket-key.ts'
 import type { StreamSite } from './stream/site.ts'
 import type { TlsFiles } from './tls-plan.ts'
 import { TlsServers } from './tls-servers.ts'
@@ -70,7 +71,9 @@ export class Sites {
     const tls = this.#tls.prepare(plan.listeners.filter(isAccepting), files, plan.accessLog)
     const prepared = { compiled, sockets, servers, plan, tls, tlsServers, ports: new Map() as PreparedPorts }
     try {
-      for (const { kind, bind } of plan.listeners) if (kind !== 'udp') for (const address of bind) await this.#bind(address, sockets)
+      for (const { name, bind } of plan.listeners.filter(isAccepting)) {
+        for (const [position, address] of bind.entries()) await this.#bind(socketKey(name, position, address), address, sockets)
+      }
       return { ...prepared, ports: await this.#datagrams.prepare(plan.listeners.filter(isUdp)) }
     } catch (error) {
       this.rollback(prepared)
@@ -82,7 +85,8 @@ export class Sites {
     this.#tls.rollback(prepared.tls)
     this.#tlsServers.rollback(prepared.tlsServers)
     this.#datagrams.rollback(prepared.ports)
-    for (const [key, socket] of prepared.sockets) if (this.#sockets.get(key) !== socket) socket.listener.close()
+    const inForce = new Set(this.#sockets.values())
+    for (const socket of prepared.sockets.values()) if (!inForce.has(socket)) socket.listener.close()
   }
 
   commit(prepared: PreparedSites): void {
@@ -105,11 +109,14 @@ export class Sites {
     this.#datagrams.commit(plan.listeners.filter(isUdp), compiled.datagrams, ports)
     for (const { name, bind, kind } of plan.listeners) {
       if (kind === 'udp') continue
-      for (const address of bind) sockets.get(formatAddress(address))?.listener.secure(tls.get(name)?.server)
+      for (const [position, address] of bind.entries()) {
+        sockets.get(socketKey(name, position, address))?.listener.secure(tls.get(name)?.server)
+      }
     }
     this.#tls.commit(tls)
     this.#tlsServers.commit(tlsServers)
-    for (const [key, socket] of this.#sockets) if (sockets.get(key) !== socket) socket.listener.close()
+    const kept = new Set(sockets.values())
+    for (const socket of this.#sockets.values()) if (!kept.has(socket)) socket.listener.close()
     for (const [key, server] of this.#servers) if (servers.get(key) !== server) server.retire()
     this.#sockets = sockets
     this.#servers = servers
@@ -130,12 +137,13 @@ export class Sites {
 
   /** The addresses that each listener is bound to. */
   addressesOf(prepared: PreparedSites): Readonly<Record<string, readonly string[]>> {
-    const bound = (address: SocketAddress): string => {
-      const socket = prepared.sockets.get(formatAddress(address))
-      return formatAddress(socket === undefined ? address : socket.listener.address)
+    const all = (listener: ListenerPlan): string[] => {
+      if (listener.kind === 'udp') return this.#datagrams.addressesOf(listener, prepared.ports)
+      return listener.bind.map((address, position) => {
+        const socket = prepared.sockets.get(socketKey(listener.name, position, address))
+        return formatAddress(socket === undefined ? address : socket.listener.address)
+      })
     }
-    const all = (listener: ListenerPlan): string[] =>
-      listener.kind === 'udp' ? this.#datagrams.addressesOf(listener, prepared.ports) : listener.bind.map(bound)
     return Object.fromEntries(prepared.plan.listeners.map((listener) => [listener.name, all(listener)]))
   }
 
@@ -145,7 +153,8 @@ export class Sites {
     for (const [index, site] of sites.entries()) {
       const state = this.#stateOf(site)
       listeners.set(`${site.kind} ${site.name}`, state)
-      const own = plans[index].bind.flatMap((address) => sockets.get(formatAddress(address)) ?? [])
+      const { name, bind } = plans[index]
+      const own = bind.flatMap((address, position) => sockets.get(socketKey(name, position, address)) ?? [])
       for (const socket of own) socket.owner = state
       state.replaceSockets(own.map((socket) => socket.listener))
       state.admit()
@@ -165,11 +174,10 @@ export class Sites {
     return known
   }
 
-  async #bind(address: SocketAddress, sockets: Map<string, Socket>): Promise<void> {
-    const key = formatAddress(address)
+  async #bind(key: string, address: SocketAddress, sockets: Map<string, Socket>): Promise<void> {
     // A Unix socket has one listener; its connections are served by the first worker.
     if (address.family === 'unix' && this.#worker.index > 0) return
-    const kept = this.#sockets.get(key)
+    const kept = keptSocket(this.#sockets, key, ({ listener }) => listener.address)
     if (kept !== undefined) {
       sockets.set(key, kept)
       return

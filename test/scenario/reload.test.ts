@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { writeFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { test } from 'node:test'
 import { client, request, requestBytes } from '../support/client.ts'
 import { evener, proxyTo, start } from '../support/evener.ts'
@@ -180,4 +180,23 @@ test('the grace period ends what does not finish', async (t) => {
   await asked.promise
   balancer.process.kill('SIGTERM')
   assert.equal(await balancer.ended(), 0)
+})
+
+test('all workers listen on the port that the kernel chose for the first, after a reload too', {
+  skip: process.platform !== 'linux',
+}, async (t) => {
+  const server = await origin(t)
+  const config = proxyTo([server.address])
+  const balancer = await evener(t, config)
+  const port = await balancer.port('web')
+  const listening = () => {
+    const ending = `:${port.toString(16).toUpperCase().padStart(4, '0')} 00000000:0000 0A `
+    return readFileSync('/proc/net/tcp', 'latin1')
+      .split('\n')
+      .filter((line) => line.includes(ending)).length
+  }
+  assert.equal(listening(), 2)
+  assert.equal((await balancer.call('POST', '/api/v1/reload')).status, 200)
+  assert.equal(await balancer.port('web'), port)
+  assert.equal(listening(), 2)
 })

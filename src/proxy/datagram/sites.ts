@@ -1,4 +1,5 @@
 import { formatAddress, type SocketAddress } from '../../core/index.ts'
+import { keptSocket, socketKey } from '../socket-key.ts'
 import type { ProxyWorker } from '../worker.ts'
 import { DatagramListener } from './listener.ts'
 import type { UdpListenerPlan } from './plan.ts'
@@ -22,7 +23,12 @@ export class DatagramSites {
   async prepare(listeners: readonly UdpListenerPlan[]): Promise<PreparedPorts> {
     const ports = new Map<string, DatagramPort>()
     try {
-      for (const { bind } of listeners) for (const address of bind) ports.set(formatAddress(address), await this.#bind(address))
+      for (const { name, bind } of listeners) {
+        for (const [position, address] of bind.entries()) {
+          const key = socketKey(name, position, address)
+          ports.set(key, await this.#bind(key, address))
+        }
+      }
     } catch (error) {
       this.rollback(ports)
       throw error
@@ -31,7 +37,8 @@ export class DatagramSites {
   }
 
   rollback(prepared: PreparedPorts): void {
-    for (const [key, port] of prepared) if (this.#ports.get(key) !== port) port.retire()
+    const inForce = new Set(this.#ports.values())
+    for (const port of prepared.values()) if (!inForce.has(port)) port.retire()
   }
 
   /** `sites` are those of `listeners`, in that order. */
@@ -41,10 +48,12 @@ export class DatagramSites {
       const state = this.#listeners.get(site.name) ?? new DatagramListener(this.#worker, site.name, site)
       state.current = site
       states.set(site.name, state)
-      for (const address of listeners[index].bind) prepared.get(formatAddress(address))?.attach(state)
+      const { name, bind } = listeners[index]
+      for (const [position, address] of bind.entries()) prepared.get(socketKey(name, position, address))?.attach(state)
     }
     this.#listeners = states
-    for (const [key, port] of this.#ports) if (prepared.get(key) !== port) port.retire()
+    const kept = new Set(prepared.values())
+    for (const port of this.#ports.values()) if (!kept.has(port)) port.retire()
     this.#ports = prepared
   }
 
@@ -54,12 +63,12 @@ export class DatagramSites {
     this.#ports = new Map()
   }
 
-  addressesOf({ bind }: UdpListenerPlan, prepared: PreparedPorts): string[] {
-    return bind.map((address) => formatAddress(prepared.get(formatAddress(address))?.socket.local ?? address))
+  addressesOf({ name, bind }: UdpListenerPlan, prepared: PreparedPorts): string[] {
+    return bind.map((address, position) => formatAddress(prepared.get(socketKey(name, position, address))?.socket.local ?? address))
   }
 
-  async #bind(address: SocketAddress): Promise<DatagramPort> {
-    const kept = this.#ports.get(formatAddress(address))
+  async #bind(key: string, address: SocketAddress): Promise<DatagramPort> {
+    const kept = keptSocket(this.#ports, key, ({ socket }) => socket.local)
     if (kept !== undefined) return kept
     const port = new DatagramPort()
     port.socket = await this.#worker.engine.bindDatagrams({ address, reusePort: this.#worker.sharesPorts }, port)
