@@ -69,6 +69,7 @@ function checkIpvs(listener: PacketListenerPlan): Finding[] {
     ['local', isOther('local')],
     ['access', access.allow.length + access.deny.length > 0, 'nftables can refuse clients'],
     ['limits', limits.newFlowsPerSecond + limits.burst > 0, 'nftables can limit clients'],
+    ['checks', isOther('checks')],
     ['mirror', isOther('mirror')],
     ['synCookies', isOther('synCookies'), 'net.ipv4.tcp_syncookies of the servers'],
     ['timeouts', isOther('timeouts'), 'ipvsadm --set changes them for all services'],

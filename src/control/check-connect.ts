@@ -33,8 +33,10 @@ class CheckConnection implements CheckSocket {
   constructor(target: CheckTarget, events: CheckSocketEvents) {
     this.#target = target
     this.#events = events
-    const { address } = target
-    this.#plain = connectTcp(address.family === 'unix' ? { path: address.path } : { host: address.host, port: address.port, noDelay: true })
+    const { address, localPort } = target
+    this.#plain = connectTcp(
+      address.family === 'unix' ? { path: address.path } : { host: address.host, port: address.port, localPort, noDelay: true },
+    )
     this.#socket = this.#plain
     this.#plain.once('connect', () => {
       if (target.proxyProtocol !== undefined) this.#plain.write(target.proxyProtocol === 1 ? UNKNOWN_LINE : LOCAL_HEADER)

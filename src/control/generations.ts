@@ -59,6 +59,7 @@ export class Generations {
     const slots = this.#allocator.prepare(definitions, this.#number + 1, systemClock.wallClock())
     let addresses: Readonly<Record<string, readonly string[]>>
     try {
+      packets.prepareChecks(plan)
       // The first picks are to meet servers of known health; a first result comes within the check's time-out.
       upkeep.apply(upkept(plan), slots)
       await upkeep.settled()
@@ -73,6 +74,7 @@ export class Generations {
         upkeep.close()
         packets.abandon()
       } else {
+        packets.prepareChecks(this.current.plan)
         upkeep.apply(upkept(this.current.plan), this.current.slots)
         await packets.apply(this.current.plan, this.current.slots)
       }

@@ -1,7 +1,8 @@
 import type { Plan } from '../config/index.ts'
 import type { EventLog } from '../observe/index.ts'
 import type { FlowInfo, PacketAddress, PacketListenerPlan, PacketPlan, PacketServer, PacketStatus } from '../packet/index.ts'
-import type { PoolPlan, PoolSlots, PoolTable, SlotAssignment } from '../pool/index.ts'
+import type { CheckConnect, PoolPlan, PoolSlots, PoolTable, SlotAssignment } from '../pool/index.ts'
+import { PacketChecks } from './packet-checks.ts'
 import { ENGINE_NAMES, type EngineName, type OpenEngine, openEngine, planeOptions } from './packet-engine.ts'
 import { serversOf, serviceOf } from './packet-services.ts'
 
@@ -35,10 +36,21 @@ export class Packets {
   #plan: PacketPlan | undefined
   #forwarded: readonly Forwarded[] = []
   #timers: NodeJS.Timeout[] = []
+  readonly #checks = new PacketChecks()
 
   constructor(table: PoolTable, log: EventLog) {
     this.#table = table
     this.#log = log
+  }
+
+  /** Before the checks of a Plan begin: those that are to take the way of packets. */
+  prepareChecks(plan: Plan): void {
+    this.#checks.prepare(plan)
+  }
+
+  /** `connect`, or the way of the packets for servers whose listener wants that. */
+  checkConnect(connect: CheckConnect): CheckConnect {
+    return (target, events) => connect(this.#checks.redirect(target), events)
   }
 
   /** Puts the packet listeners of a Plan into force. Rejects with EvenerError, and then those that were in force still are. */
@@ -169,6 +181,7 @@ export class Packets {
     this.#timers = []
     this.#forwarded = []
     this.#plan = undefined
+    this.#checks.close()
     for (const name of [...this.#engines.keys()]) this.#closeEngine(name, keep(name))
   }
 

@@ -67,7 +67,7 @@ export class Pools implements PoolsTarget {
     this.#hooks = new Hooks(log)
     this.#discovery = new Discovery({ access: discoveryAccess() })
     this.#membership = new Membership(this.#discovery, log)
-    this.#upkeep = new Upkeep(table, { connect: checkConnect, execute: checkExecute })
+    this.#upkeep = new Upkeep(table, { connect: packets.checkConnect(checkConnect), execute: checkExecute })
     this.#generations = new Generations({ table, upkeep: this.#upkeep, observation, packets, workers, certificates })
     this.#discovery.subscribe((event) => this.#discovered(event))
     this.#upkeep.subscribe((event) => {

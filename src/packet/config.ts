@@ -91,6 +91,10 @@ export const packet = options({
   limits: limits.prefault({}).describe('For servers and clients.'),
   synCookies: z.enum(['off', 'auto', 'always']).default('off').describe('Answer SYNs without remembering them (nat and fullnat).'),
   synCookiesAbove: z.int().min(1).max(10_000_000).default(1000).describe('With auto: from so many SYNs a second on, for each CPU.'),
+  checks: z
+    .enum(['direct', 'forwarded'])
+    .default('direct')
+    .describe('dr and tun: whether checks over TCP go straight to a server, or to "bind" and the way of the packets.'),
   mirror: options({
     interface: interfaceName.describe('Where copies leave, as the packets themselves do.'),
     share: z.number().min(0.1).max(100).default(100).describe('Of the packets to servers, in per cent.'),
@@ -154,6 +158,7 @@ export function normalisePacketListener(name: string, bind: readonly SocketAddre
     local: local && { addresses: local.addresses, ...local.ports },
     access: { allow: access.allow.map(formatCidr), deny: access.deny.map(formatCidr) },
     limits: config.limits,
+    checks: config.checks,
     mirror: mirror && { interfaceName: mirror.interface, perMille: Math.round(mirror.share * 10) },
     synCookies: { mode: config.synCookies, above: config.synCookiesAbove },
   }
@@ -215,6 +220,9 @@ function checkPacket(value: Record<string, unknown>, report: Report): void {
   if (isCookied && (forward === 'dr' || forward === 'tun')) {
     const hint = 'servers answer clients directly there: set net.ipv4.tcp_syncookies on them'
     conflict('synCookies', `SYN cookies need nat or fullnat, not ${forward}`, hint)
+  }
+  if (value.checks === 'forwarded' && forward !== 'dr' && forward !== 'tun') {
+    conflict('checks', 'checks can only take the way of packets with dr and tun', 'with nat it is that of any connection')
   }
   const protocols = Array.isArray(protocol) ? protocol : [protocol]
   if (value.onePacket === true && protocols.some((each) => each !== 'udp')) conflict('onePacket', 'only UDP can be spread packet by packet')

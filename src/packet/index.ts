@@ -3,6 +3,7 @@
  * by them; out go flows, loads and counters. A PacketPlane owns its descriptors, and what it pinned, until it is closed.
  */
 
+export { type CheckDestination, CheckWay } from './check-way.ts'
 export type { PacketListenerPlan, PacketPlan } from './config.ts'
 export {
   DEFAULT_TIMEOUTS,

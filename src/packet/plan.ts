@@ -49,6 +49,8 @@ export interface PacketListenerPlan {
     readonly newFlowsPerSecond: number
     readonly burst: number
   }
+  /** How checks over TCP reach servers. */
+  readonly checks: 'direct' | 'forwarded'
   readonly mirror: { readonly interfaceName: string; readonly perMille: number } | undefined
   readonly synCookies: { readonly mode: 'off' | 'auto' | 'always'; readonly above: number }
 }

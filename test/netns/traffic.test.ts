@@ -72,3 +72,27 @@ test('a range of ports reaches the servers unchanged', NEEDED, async (t) => {
   assert.deepEqual(ask(network, 10, VIP, 8080), { a: 1, b: 3, c: 6 })
   assert.deepEqual(ask(network, 1, VIP, 79), { x: 1 })
 })
+
+for (const [forward, tunnel] of [
+  ['dr', 'ipip'],
+  ['tun', 'ipip'],
+  ['tun', 'gue'],
+] as const) {
+  test(
+    `${forward}${tunnel === 'gue' ? ' by GUE' : ''}: checks that take the way of packets see what a straight one does not, a server without the VIP`,
+    NEEDED,
+    async (t) => {
+      const network = await layWeb(t, forward)
+      network.run('lb', 'ip', 'route', 'add', 'default', 'via', '10.1.0.2')
+      // What answers on the VIP only shows that a check came by it: a straight check would find port 80 of every address open.
+      network.run('b', 'ip', 'addr', 'del', `${VIP}/32`, 'dev', 'lo')
+      const check = { http: {}, interval: '100ms', timeout: '2s', rise: 1, fall: 2 }
+      const wanted = configuration(forward, { packet: { checks: 'forwarded', tunnel: { kind: tunnel } }, pool: { check } })
+      const product = await Product.start(network, 'lb', wanted)
+      await product.logged('app/b is down')
+      assert.deepEqual(ask(network, 7), { a: 1, c: 6 })
+      network.run('b', 'ip', 'addr', 'add', `${VIP}/32`, 'dev', 'lo')
+      await product.logged('app/b is up')
+    },
+  )
+}

@@ -170,3 +170,11 @@ export function attachXdp(
   const fallback = checked(`attaching ${program.name} to ${interfaceName}`, attempt(XDP_GENERIC))
   return { link: new BpfLink(native, fallback), mode: 'generic' }
 }
+
+/** Puts a tc program behind everything that leaves an interface (TCX, Linux 6.6). */
+export function attachEgress(native: NativeBpf, program: BpfProgram, interfaceIndex: number): BpfLink {
+  const attribute = new Attribute(32).u32(0, program.fd).u32(4, interfaceIndex).u32(8, ATTACH_TYPE.TCX_EGRESS)
+  const result = attribute.call(native, BPF.LINK_CREATE)
+  if (result === -ERRNO.EINVAL) throw new EvenerError('PACKET_UNSUPPORTED', `${program.name} needs TCX, which Linux has from 6.6 on`)
+  return new BpfLink(native, checked(`attaching ${program.name} to interface ${interfaceIndex}`, result))
+}

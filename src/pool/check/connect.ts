@@ -9,6 +9,8 @@ export interface CheckTarget {
   readonly tls: CheckTlsPlan | undefined
   /** Version of the header of the PROXY protocol to begin with, which says that nobody is proxied. */
   readonly proxyProtocol?: 1 | 2 | undefined
+  /** The port to connect from, where it matters. Not for UDP. */
+  readonly localPort?: number | undefined
   /** Protocols to offer by ALPN. */
   readonly alpn: readonly string[]
 }
