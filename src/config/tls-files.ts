@@ -2,7 +2,7 @@ import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { isAbsolute, join } from 'node:path'
 import { createSecureContext } from 'node:tls'
-import type { TlsPoolPlan } from '../pool/config.ts'
+import type { CheckPlan, CheckTlsPlan, PoolPlan, TlsPoolPlan } from '../pool/config.ts'
 import type { CertificatePlan, TlsListenerPlan } from '../proxy/config.ts'
 import type { ConfigCode, Path } from '../schema/index.ts'
 import type { Finding } from './diagnostic.ts'
@@ -16,9 +16,7 @@ export type FolderOf = (path: Path) => string
 export function resolveTlsFiles(plan: Plan, folderOf: FolderOf): Plan {
   return {
     ...plan,
-    pools: plan.pools.map((pool) =>
-      pool.tls === undefined ? pool : { ...pool, tls: resolvePool(pool.tls, (file) => resolve(folderOf(['pools', pool.name]), file)) },
-    ),
+    pools: plan.pools.map((pool) => resolveWholePool(pool, (file) => resolve(folderOf(['pools', pool.name]), file))),
     listeners: plan.listeners.map((listener) => {
       const { name, tls } = listener
       return tls === undefined
@@ -41,7 +39,22 @@ function resolveListener(tls: TlsListenerPlan, absolute: (file: string) => strin
   }
 }
 
-function resolvePool(tls: TlsPoolPlan, absolute: (file: string) => string): TlsPoolPlan {
+function resolveWholePool(pool: PoolPlan, absolute: (file: string) => string): PoolPlan {
+  const { tls, check } = pool
+  const checkTls = tlsOf(check)
+  return {
+    ...pool,
+    tls: tls && resolvePool(tls, absolute),
+    check: check && checkTls && 'tls' in check ? { ...check, tls: resolvePool(checkTls, absolute) } : check,
+  }
+}
+
+/** How a check speaks TLS; undefined where it does not. */
+function tlsOf(check: CheckPlan | undefined): CheckTlsPlan | undefined {
+  return check !== undefined && 'tls' in check ? check.tls : undefined
+}
+
+function resolvePool<T extends Pick<TlsPoolPlan, 'ca' | 'certificate'>>(tls: T, absolute: (file: string) => string): T {
   const { ca, certificate } = tls
   return {
     ...tls,
@@ -60,7 +73,11 @@ export function checkTlsFiles(plan: Plan, folderOf: FolderOf): Finding[] {
     tls === undefined ? [] : new TlsCheck(['listeners', name, 'tls'], folderOf).listener(tls),
   )
   const ofPools = plan.pools.flatMap(({ name, tls }) => (tls === undefined ? [] : new TlsCheck(['pools', name, 'tls'], folderOf).pool(tls)))
-  return [...ofListeners, ...ofPools]
+  const ofChecks = plan.pools.flatMap(({ name, check, tls: own }) => {
+    const tls = tlsOf(check)
+    return tls === undefined ? [] : new TlsCheck(['pools', name, 'check', check?.kind ?? ''], folderOf).check(tls, own)
+  })
+  return [...ofListeners, ...ofPools, ...ofChecks]
 }
 
 class TlsCheck {
@@ -77,6 +94,14 @@ class TlsCheck {
     for (const [index, each] of tls.certificates.entries()) this.#certificate(each, ['certificates', index])
     this.#authorities(['clientCertificates', 'ca'], tls.clientCertificates?.ca)
     this.#algorithms(tls)
+    return this.#findings
+  }
+
+  /** What it takes from the pool is told there. */
+  check(tls: CheckTlsPlan, pool: TlsPoolPlan | undefined): readonly Finding[] {
+    const isOwn = tls.certificate !== undefined && tls.certificate.cert !== pool?.certificate?.cert
+    if (isOwn) this.#certificate({ ...tls.certificate, ocsp: undefined } as CertificatePlan, ['certificate'])
+    if (tls.ca !== pool?.ca) this.#authorities(['ca'], tls.ca)
     return this.#findings
   }
 

@@ -1,7 +1,7 @@
 import { createSocket, type Socket as DatagramSocket } from 'node:dgram'
 import { readFileSync } from 'node:fs'
 import { connect as connectTcp, type Socket } from 'node:net'
-import { type ConnectionOptions, connect as connectTls } from 'node:tls'
+import { type ConnectionOptions, checkServerIdentity, connect as connectTls } from 'node:tls'
 import type { CheckConnect, CheckSocket, CheckSocketEvents, CheckTarget } from '../pool/index.ts'
 
 const REASONS: Readonly<Record<string, string>> = {
@@ -122,13 +122,16 @@ class CheckDatagrams implements CheckSocket {
   }
 }
 
-/** Reads the certificates anew each time, so that a renewed file counts without a reload. Throws where there are none. */
-function tlsOptions({ tls, alpn }: CheckTarget): ConnectionOptions {
+/** Reads the files anew each time, so that a renewed file counts without a reload. Throws where there are none. */
+function tlsOptions({ address, tls, alpn }: CheckTarget): ConnectionOptions {
   return {
-    servername: tls?.serverName,
+    servername: tls?.serverName || undefined,
     ALPNProtocols: alpn.length === 0 ? undefined : [...alpn],
     rejectUnauthorized: tls?.verify ?? false,
-    ca: tls?.ca === undefined ? undefined : readFileSync(tls.ca),
+    ca: tls?.ca && readFileSync(tls.ca),
+    cert: tls?.certificate && readFileSync(tls.certificate.cert),
+    key: tls?.certificate && readFileSync(tls.certificate.key),
+    checkServerIdentity: (_, certificate) => checkServerIdentity(tls?.name ?? (address.family === 'unix' ? '' : address.host), certificate),
   }
 }
 
@@ -139,7 +142,7 @@ function release(socket: Socket): void {
 }
 
 function reasonOf(error: NodeJS.ErrnoException): string {
-  if (error.syscall === 'open') return `the file of "ca" cannot be read: ${error.code}`
+  if (error.syscall === 'open' && error.path !== undefined) return `${error.path} cannot be read: ${error.code}`
   // Node adds advice about its own options behind a semicolon.
   return REASONS[error.code ?? ''] ?? error.message.split(';')[0]
 }

@@ -5,7 +5,7 @@ import { always, duration, exactlyOne, given, options, type Report } from '../sc
 import { agent, normaliseAgent } from './agent/option.ts'
 import { agentRules } from './agent/rules.ts'
 import { algorithm, normaliseAlgorithm } from './algorithm/option.ts'
-import { check, normaliseCheck } from './check/option/check.ts'
+import { check, clearCheckRules, normaliseCheck } from './check/option/check.ts'
 import type { CheckPlan } from './check/plan.ts'
 import { discover, normaliseDiscover } from './discovery/option.ts'
 import { normalisePersistence, persistence } from './persistence/option.ts'
@@ -93,7 +93,7 @@ export const pool = options({
   retryBudget: retryBudget
     .optional()
     .describe('Limits retries to a share of the requests; without it only `retry.attempts` of the route does.'),
-}).check(always(demandServers), always(demandLimitForQueue), always(refuseHeaderBeforeTls), agentRules)
+}).check(always(demandServers), always(demandLimitForQueue), always(refuseHeaderBeforeTls), clearCheckRules, agentRules)
 
 function demandServers({ servers, discover }: Record<string, unknown>, report: Report): void {
   if (discover !== undefined || (Array.isArray(servers) ? servers.length > 0 : servers !== undefined)) return
@@ -132,7 +132,7 @@ export function normalisePool(
     algorithm: normaliseAlgorithm(config.algorithm),
     servers: config.servers.map(normaliseServer),
     discover: config.discover && normaliseDiscover(config.discover),
-    check: config.check && introduced(normaliseCheck(config.check), config.proxyProtocol),
+    check: config.check && introduced(normaliseCheck(config.check, normaliseTlsPool(config.tls)), config.proxyProtocol),
     agent: normaliseAgent(config.agent),
     keepAlive: { maxIdle: config.keepAlive.idle, idleTimeoutMs: config.keepAlive.timeout },
     timeouts: { connectMs: connect, responseMs: response },

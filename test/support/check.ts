@@ -148,3 +148,6 @@ export function converse(check: CheckProtocol, ...pieces: (string | Uint8Array |
   }
   return { sent: Buffer.concat(sent).toString('latin1'), bytes: Buffer.concat(sent), verdict }
 }
+
+/** TLS as a check speaks it when nothing is said. */
+export const CHECK_TLS = { serverName: '', name: undefined, verify: false, ca: undefined, certificate: undefined } as const

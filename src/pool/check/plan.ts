@@ -45,12 +45,16 @@ export type CheckKind = ProbePlan['kind']
 
 /** How TLS is spoken to a server. */
 export interface CheckTlsPlan {
-  /** Name to ask for and to verify; undefined where none is known. */
-  readonly serverName: string | undefined
+  /** Name to ask for (SNI); "" for none. */
+  readonly serverName: string
+  /** Name in the certificate; undefined for the address. */
+  readonly name: string | undefined
   /** Whether a certificate that does not verify is a failure. */
   readonly verify: boolean
-  /** File with the certificates to trust instead of the system's. */
+  /** File with the authorities to trust instead of those of Mozilla's list. */
   readonly ca: string | undefined
+  /** Files with what is shown to a server that asks for a certificate. */
+  readonly certificate: { readonly cert: string; readonly key: string } | undefined
 }
 
 /** Whether a protocol speaks TLS from the first byte, or asks for it in the clear. */

@@ -8,6 +8,7 @@ import { createServer as createTlsServer, TLSSocket } from 'node:tls'
 import { checkConnect } from '../../../src/control/check-connect.ts'
 import type { CheckSocket, CheckTarget } from '../../../src/pool/index.ts'
 import { type Certificate, selfSigned } from '../../support/certificate.ts'
+import { CHECK_TLS } from '../../support/check.ts'
 import { temporaryFolder } from '../../support/cleanup.ts'
 import { needs } from '../../support/needs.ts'
 import { refusedPort } from '../../support/origin.ts'
@@ -101,24 +102,37 @@ test('TLS: the handshake, a certificate that does not verify, and one that does'
   const server = createTlsServer(certificate, (socket) => socket.end(`SNI ${String(socket.servername)}`))
   server.on('tlsClientError', () => {})
   const address = { ...LOCAL, port: await serve(t, server) }
-  const tls = { serverName: 'app.test', verify: false, ca: undefined }
-  const plain = { ...tls, serverName: undefined }
+  const tls = { ...CHECK_TLS, serverName: 'app.test', name: 'app.test' }
+  const plain = CHECK_TLS
   assert.deepEqual((await dial(t, { address, transport: 'tls', tls: plain }).until(2)).slice(0, 2), ['opened', 'received SNI false'])
   assert.deepEqual((await dial(t, { address, transport: 'tls', tls }).until(2)).slice(0, 2), ['opened', 'received SNI app.test'])
   const strict = { ...tls, verify: true }
   assert.deepEqual(await dial(t, { address, transport: 'tls', tls: strict }).until(1), ['failed: self-signed certificate'])
   const trusting = { ...strict, ca: certificate.certFile }
   assert.equal((await dial(t, { address, transport: 'tls', tls: trusting }).until(1))[0], 'opened')
-  const other = await dial(t, { address, transport: 'tls', tls: { ...trusting, serverName: 'other.test' } }).until(1)
+  const other = await dial(t, { address, transport: 'tls', tls: { ...trusting, name: 'other.test' } }).until(1)
   assert.match(other[0], /^failed: .*other\.test/)
+  // Without a name the address is what the certificate must be for.
+  assert.equal((await dial(t, { address, transport: 'tls', tls: { ...trusting, serverName: '', name: undefined } }).until(1))[0], 'opened')
   const lost = { ...tls, ca: '/nonexistent/ca.pem' }
-  assert.deepEqual(await dial(t, { address, transport: 'tls', tls: lost }).until(1), ['failed: the file of "ca" cannot be read: ENOENT'])
+  assert.deepEqual(await dial(t, { address, transport: 'tls', tls: lost }).until(1), ['failed: /nonexistent/ca.pem cannot be read: ENOENT'])
+})
+
+test('a client certificate is shown to a server that asks for one', needs('openssl'), async (t) => {
+  const [own, client] = [selfSigned(t), selfSigned(t, 'balancer.test')]
+  const server = createTlsServer({ ...own, requestCert: true, ca: client.cert }, (socket) =>
+    socket.end(String(socket.getPeerCertificate().subject?.CN)),
+  )
+  server.on('tlsClientError', () => {})
+  const address = { ...LOCAL, port: await serve(t, server) }
+  const certificate = { cert: client.certFile, key: client.keyFile }
+  assert.equal((await dial(t, { address, transport: 'tls', tls: { ...CHECK_TLS, certificate } }).until(2))[1], 'received balancer.test')
 })
 
 test('a connection goes on in TLS where the protocol asks for it', needs('openssl'), async (t) => {
   const certificate = selfSigned(t)
   const server = createServer((socket) => startTlsServer(socket, certificate))
-  const tls = { serverName: undefined, verify: false, ca: undefined }
+  const tls = CHECK_TLS
   const { socket, until } = dial(t, { address: { ...LOCAL, port: await serve(t, server) }, tls })
   await until(2)
   socket.secure()
@@ -140,7 +154,7 @@ test('TLS towards a server that speaks something else fails', async (t) => {
     t,
     createServer((socket) => socket.end('220 hello\r\n')),
   )
-  const tls = { serverName: undefined, verify: false, ca: undefined }
+  const tls = CHECK_TLS
   const [what] = await dial(t, { address: { ...LOCAL, port }, transport: 'tls', tls }).until(1)
   assert.match(what, /^failed: /)
 })

@@ -6,9 +6,9 @@ import { dnsOptions, dnsProbe } from './dns.ts'
 import { tcpOptions, tlsOptions, udpOptions } from './exchange.ts'
 import { execOptions } from './exec.ts'
 import { grpcOptions } from './grpc.ts'
-import { httpOptions, httpProbe, httpsOptions } from './http.ts'
+import { httpOptions, httpProbe, httpsOptions, httpsProbe } from './http.ts'
 import { mailboxOptions, smtpOptions } from './mail.ts'
-import { modePlan, tlsPlan } from './tls.ts'
+import { type InheritedTls, modePlan, tlsPlan } from './tls.ts'
 
 const kinds = {
   tcp: tcpOptions.optional().describe('Success is a connection, or the answer to what is sent.'),
@@ -57,7 +57,8 @@ export const check = options({
 
 export type CheckConfig = z.output<typeof check>
 
-export function normaliseCheck(config: CheckConfig): CheckPlan {
+/** `pool` is how its connections speak TLS. */
+export function normaliseCheck(config: CheckConfig, pool: InheritedTls): CheckPlan {
   const { interval, fastInterval, downInterval, jitter, timeout, rise, fall, address, port } = config
   const pace = {
     intervalMs: interval,
@@ -68,30 +69,48 @@ export function normaliseCheck(config: CheckConfig): CheckPlan {
     rise,
     fall,
   }
-  return { ...probeOf(config), ...pace, address, port }
+  return { ...probeOf(config, pool), ...pace, address, port }
 }
 
-type ProbeMakers = { readonly [K in CheckKind]: (given: NonNullable<CheckConfig[K]>) => ProbePlan }
+type ProbeMakers = { readonly [K in CheckKind]: (given: NonNullable<CheckConfig[K]>, pool: InheritedTls) => ProbePlan }
 
 const PROBES: ProbeMakers = {
   tcp: ({ send, expect }) => ({ kind: 'tcp', send, expect, tls: undefined }),
-  tls: ({ send, expect, ...tls }) => ({ kind: 'tls', send, expect, tls: tlsPlan(tls) }),
-  http: (given) => httpProbe('http', given),
-  https: (given) => httpProbe('https', given),
+  tls: ({ send, expect, ...tls }, pool) => ({ kind: 'tls', send, expect, tls: tlsPlan(tls, pool) }),
+  http: httpProbe,
+  https: httpsProbe,
   udp: ({ send, expect }) => ({ kind: 'udp', send, expect, tls: undefined }),
-  smtp: ({ hello, ...tls }) => ({ kind: 'smtp', hello, ...modePlan(tls) }),
-  imap: ({ user, password, ...tls }) => ({ kind: 'imap', user, password, ...modePlan(tls) }),
-  pop3: ({ user, password, ...tls }) => ({ kind: 'pop3', user, password, ...modePlan(tls) }),
-  redis: ({ user, password, role, ...tls }) => ({ kind: 'redis', user, password, role, ...modePlan(tls) }),
-  memcached: (tls) => ({ kind: 'memcached', ...modePlan(tls) }),
-  mysql: (given) => ({ kind: 'mysql', ...sqlPlan(given) }),
-  postgresql: (given) => ({ kind: 'postgresql', ...sqlPlan(given) }),
+  smtp: ({ hello, ...tls }, pool) => ({ kind: 'smtp', hello, ...modePlan(tls, pool) }),
+  imap: ({ user, password, ...tls }, pool) => ({ kind: 'imap', user, password, ...modePlan(tls, pool) }),
+  pop3: ({ user, password, ...tls }, pool) => ({ kind: 'pop3', user, password, ...modePlan(tls, pool) }),
+  redis: ({ user, password, role, ...tls }, pool) => ({ kind: 'redis', user, password, role, ...modePlan(tls, pool) }),
+  memcached: (tls, pool) => ({ kind: 'memcached', ...modePlan(tls, pool) }),
+  mysql: (given, pool) => ({ kind: 'mysql', ...sqlPlan(given, pool) }),
+  postgresql: (given, pool) => ({ kind: 'postgresql', ...sqlPlan(given, pool) }),
   dns: dnsProbe,
   exec: ({ command, environment, exitStatus }) => ({ kind: 'exec', command, environment, exitStatus }),
-  grpc: ({ service, host, ...tls }) => ({ kind: 'grpc', service, host, ...modePlan({ ...tls, host }) }),
+  grpc: ({ service, host, ...tls }, pool) => ({ kind: 'grpc', service, host, ...modePlan({ ...tls, host }, pool) }),
 }
 
-function probeOf(config: CheckConfig): ProbePlan {
+function probeOf(config: CheckConfig, pool: InheritedTls): ProbePlan {
   const kind = KINDS.find((candidate) => config[candidate] !== undefined) ?? 'tcp'
-  return (PROBES[kind] as (given: unknown) => ProbePlan)(config[kind])
+  // Elsewhere another server may answer, with another certificate.
+  const inherited = config.address === undefined ? pool : undefined
+  return (PROBES[kind] as (given: unknown, pool: InheritedTls) => ProbePlan)(config[kind], inherited)
 }
+
+/** A check in the clear of servers that speak TLS would never pass. */
+export const clearCheckRules = always(({ tls, check: given, servers }, report) => {
+  const { http, grpc, address, port } = (given ?? {}) as Record<string, { tls?: unknown } | undefined>
+  const isElsewhere =
+    address !== undefined || port !== undefined || (Array.isArray(servers) && servers.some((each) => each?.check !== undefined))
+  if (tls === undefined || isElsewhere) return
+  if (http !== undefined) {
+    const message = '"http" speaks in the clear, and the servers of this pool speak TLS'
+    report({ code: 'CONFIG_CONFLICT', message, hint: 'write "https"' }, ['check', 'http'])
+  }
+  if (grpc !== undefined && (grpc.tls === undefined || grpc.tls === 'none')) {
+    const message = '"grpc" speaks in the clear, and the servers of this pool speak TLS'
+    report({ code: 'CONFIG_CONFLICT', message, hint: 'write "tls: direct" in it' }, ['check', 'grpc'])
+  }
+})

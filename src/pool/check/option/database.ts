@@ -2,7 +2,7 @@ import { z } from 'zod'
 import { always, options } from '../../../schema/index.ts'
 import { credentialRules, credentialShape } from './credentials.ts'
 import { textPattern } from './text-pattern.ts'
-import { directShape, modePlan, tlsRules, tlsShape } from './tls.ts'
+import { directShape, type InheritedTls, modePlan, tlsRules, tlsShape } from './tls.ts'
 
 export const redisOptions = options({
   user: credentialShape.user,
@@ -40,6 +40,6 @@ export const sqlOptions = options({
     }),
   )
 
-export function sqlPlan({ user, password, database, query, expect, ...tls }: z.output<typeof sqlOptions>) {
-  return { user, password, database, query, expect, ...modePlan(tls) }
+export function sqlPlan({ user, password, database, query, expect, ...tls }: z.output<typeof sqlOptions>, pool: InheritedTls) {
+  return { user, password, database, query, expect, ...modePlan(tls, pool) }
 }

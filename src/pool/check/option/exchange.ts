@@ -1,6 +1,6 @@
 import { always, options } from '../../../schema/index.ts'
 import { payload, textPattern } from './text-pattern.ts'
-import { tlsRules, tlsShape } from './tls.ts'
+import { tlsShape } from './tls.ts'
 
 const talk = {
   send: payload.optional().describe('What to send once connected.'),
@@ -9,7 +9,7 @@ const talk = {
 
 export const tcpOptions = options(talk)
 
-export const tlsOptions = options({ ...talk, ...tlsShape }).check(tlsRules)
+export const tlsOptions = options({ ...talk, ...tlsShape })
 
 export const udpOptions = options({
   send: payload.optional().describe('The datagram to send.'),

@@ -3,7 +3,7 @@ import { fieldName, fieldValue, options } from '../../../schema/index.ts'
 import { statusRanges } from '../../status-ranges.ts'
 import type { HttpProbePlan } from '../plan.ts'
 import { textPattern } from './text-pattern.ts'
-import { tlsPlan, tlsRules, tlsShape } from './tls.ts'
+import { type InheritedTls, tlsPlan, tlsShape } from './tls.ts'
 
 const shape = {
   path: z
@@ -22,13 +22,20 @@ const shape = {
 }
 
 export const httpOptions = options(shape)
-export const httpsOptions = options({ ...shape, ...tlsShape }).check(tlsRules)
+export const httpsOptions = options({ ...shape, ...tlsShape })
 
-export function httpProbe(kind: 'http', config: z.output<typeof httpOptions>): HttpProbePlan
-export function httpProbe(kind: 'https', config: z.output<typeof httpsOptions>): HttpProbePlan
-export function httpProbe(kind: 'http' | 'https', config: z.output<typeof httpOptions> | z.output<typeof httpsOptions>): HttpProbePlan {
+type HttpConfig = z.output<typeof httpOptions>
+
+export function httpProbe(config: HttpConfig): HttpProbePlan {
+  return { kind: 'http', ...requestOf(config), tls: undefined }
+}
+
+export function httpsProbe(config: z.output<typeof httpsOptions>, pool: InheritedTls): HttpProbePlan {
+  return { kind: 'https', ...requestOf(config), tls: tlsPlan(config, pool) }
+}
+
+function requestOf(config: HttpConfig): Omit<HttpProbePlan, 'kind' | 'tls'> {
   return {
-    kind,
     method: config.method,
     path: config.path,
     host: config.host,
@@ -37,6 +44,5 @@ export function httpProbe(kind: 'http' | 'https', config: z.output<typeof httpOp
     status: config.status,
     responseHeaders: Object.entries(config.responseHeaders).map(([name, pattern]) => ({ name, pattern })),
     body: config.body,
-    tls: 'verify' in config ? tlsPlan(config) : undefined,
   }
 }

@@ -7,7 +7,7 @@ import { PostgresqlCheck } from '../../../../src/pool/check/postgresql/postgresq
 import { Scram, ScramMemory } from '../../../../src/pool/check/postgresql/scram.ts'
 import type { MysqlProbePlan, PostgresqlProbePlan } from '../../../../src/pool/config.ts'
 import { SeededRandom } from '../../../../src/pool/index.ts'
-import { converse, text } from '../../../support/check.ts'
+import { CHECK_TLS, converse, text } from '../../../support/check.ts'
 
 const COMMON = {
   user: undefined,
@@ -18,7 +18,7 @@ const COMMON = {
   mode: 'none',
   tls: undefined,
 } as const
-const TLS = { mode: 'upgrade', tls: { serverName: undefined, verify: false, ca: undefined } } as const
+const TLS = { mode: 'upgrade', tls: CHECK_TLS } as const
 const SALT = Buffer.from('01234567890123456789')
 
 const mysql = (more: Partial<MysqlProbePlan> = {}) => new MysqlCheck({ kind: 'mysql', ...COMMON, ...more })

@@ -7,9 +7,9 @@ import type { CheckProtocol } from '../../../../src/pool/check/protocol.ts'
 import { RedisCheck } from '../../../../src/pool/check/redis.ts'
 import { SmtpCheck } from '../../../../src/pool/check/smtp.ts'
 import { SeededRandom } from '../../../../src/pool/index.ts'
-import { converse } from '../../../support/check.ts'
+import { CHECK_TLS, converse } from '../../../support/check.ts'
 
-const TLS = { mode: 'upgrade', tls: { serverName: undefined, verify: false, ca: undefined } } as const
+const TLS = { mode: 'upgrade', tls: CHECK_TLS } as const
 const CLEAR = { mode: 'none', tls: undefined } as const
 const MAILBOX = { user: undefined, password: undefined, ...CLEAR } as const
 const REDIS = { kind: 'redis', user: undefined, password: undefined, role: 'any', ...CLEAR } as const
