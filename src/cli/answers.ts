@@ -6,7 +6,15 @@ export interface StatusAnswer {
   readonly uptimeMs: number
   readonly config: { readonly file: string | null; readonly generation: number; readonly loadedAt: string }
   readonly listeners: readonly ListenerAnswer[]
+  readonly certificates: readonly CertificateAnswer[]
   readonly pools: readonly PoolAnswer[]
+}
+
+export interface CertificateAnswer {
+  readonly listener: string
+  readonly file: string
+  readonly subject: string
+  readonly expiresAt: string
 }
 
 export interface ListenerAnswer {

@@ -30,8 +30,16 @@ function formatStatus(status: StatusAnswer): string {
       ]),
     ]),
   ]
+  if (status.certificates.length > 0) lines.push('', formatCertificates(status.certificates))
   for (const pool of status.pools) lines.push('', poolLine(pool), ...pool.discovery.map(sourceLine), formatPool(pool))
   return lines.join('\n')
+}
+
+function formatCertificates(certificates: StatusAnswer['certificates']): string {
+  return formatTable([
+    ['CERTIFICATE', 'LISTENER', 'SUBJECT', 'EXPIRES'],
+    ...certificates.map(({ listener, file, subject, expiresAt }) => [plain(file), listener, plain(subject), expiresAt.slice(0, 10)]),
+  ])
 }
 
 /** Two digits that mean something: "0.42 ms", "4.2 ms", "420 ms". */

@@ -90,14 +90,15 @@ export function setCookieLines(exchange: Exchange): string | null {
   const splitCookie = route === null || route.split === null ? null : route.split.cookie
   const ofSplit = splitCookie?.insertion((route as RouteState).branch, exchange.splitRead)
   if (ofSplit === undefined) return ofServer
-  return ofServer === null ? lineOf(ofSplit) : ofServer + lineOf(ofSplit)
+  const line = lineOf(secured(exchange, ofSplit))
+  return ofServer === null ? line : ofServer + line
 }
 
 function serverCookieLines(exchange: Exchange, cookie: PersistenceCookie): string | null {
   const { serverIndex, response } = exchange
   const memory = exchange.worker.engine.memory
   const inserted = cookie.insertion(serverIndex, exchange.persisted)
-  if (inserted !== undefined) return lineOf(inserted)
+  if (inserted !== undefined) return lineOf(secured(exchange, inserted))
   if (cookie.mode === 'insert' || exchange.route?.responseEdit?.dropped[FIELD.SET_COOKIE] === 1) return null
   const { fields } = response
   let lines = ''
@@ -108,6 +109,11 @@ function serverCookieLines(exchange: Exchange, cookie: PersistenceCookie): strin
     lines += lineOf(changed ?? value)
   }
   return exchange.replacesCookies ? lines : null
+}
+
+/** What was set over TLS is not to be sent in the clear. */
+function secured(exchange: Exchange, value: string): string {
+  return exchange.downstream?.isSecure === true && !value.includes('; Secure') ? `${value}; Secure` : value
 }
 
 function lineOf(value: string): string {

@@ -142,13 +142,36 @@ interface Example {
 }
 
 /** Starts a copy of the example in which the ports are free ones; everything else is as it stands. */
+test('https: a certificate made on the spot, a redirect to it, and routes by the version of TLS', async (t) => {
+  const { evener, port } = await startExample(t, 'https')
+  const secure = await import('node:https')
+  const get = (path: string, options: object = {}): Promise<string> =>
+    new Promise((resolve, reject) => {
+      const asked = { port, host: '127.0.0.1', path, rejectUnauthorized: false, agent: false, ...options }
+      const sent = secure.get(asked, (response) => {
+        let body = `${response.statusCode} `
+        response.on('data', (chunk: Buffer) => (body += chunk.toString()))
+        response.on('end', () => resolve(body))
+      })
+      sent.on('error', reject)
+    })
+  assert.match(await get('/'), /^200 server \d+,/)
+  assert.equal(await get('/new', { maxVersion: 'TLSv1.2' }), '426 TLS 1.3 please')
+  const plain = await fetch(`http://127.0.0.2:${await evener.port('plain')}/a?b`, { redirect: 'manual' })
+  assert.deepEqual([plain.status, plain.headers.get('location')], [301, 'https://localhost:8080/a?b'])
+  assert.match(text(await request(t, { port }, '/')), /This port speaks HTTPS/)
+})
+
 async function startExample(t: TestContext, name: string, servers = ['servers.mjs', 'servers.mjs', 'servers.mjs']): Promise<Example> {
   const ports = await Promise.all(servers.map((script) => startServer(t, join(EXAMPLES, script))))
   const [file] = globSync('evener.*', { cwd: join(EXAMPLES, name) })
   const original = readFileSync(join(EXAMPLES, name, file), 'utf8')
   const copy = ports.reduce((content, port, index) => content.replaceAll(String(3001 + index), String(port)), original)
   const configFile = join(temporaryFolder(t), basename(file))
-  writeFileSync(configFile, copy.replace('127.0.0.1:8080', '127.0.0.1:0').replace('127.0.0.1:9900', '127.0.0.1:0'))
+  writeFileSync(
+    configFile,
+    copy.replace('127.0.0.1:8080', '127.0.0.1:0').replace('127.0.0.1:9900', '127.0.0.1:0').replace('127.0.0.1:8081', '127.0.0.2:0'),
+  )
   const evener = await serving(startFile(t, configFile))
   const port = await evener.port('web')
   const answers = ports.map(() => 0)

@@ -19,6 +19,7 @@ function sample(atMs: number, requests: number, servers: readonly ServerAnswer[]
     uptimeMs: 3_723_000 + atMs,
     config: { file: null, generation: 4, loadedAt: '' },
     listeners: [{ name: 'web', addresses: [], connections: 3, requests, latencyMs: { p50: 1.234, p99: 20 } }],
+    certificates: [],
     pools: [{ name: 'app', algorithm: 'round-robin', available: 1, active: 5, servers, ...state, ...pool }],
   }
   return { status, atMs }
