@@ -79,8 +79,7 @@ export function isConfusable(memory: Uint8Array, start: number, end: number): bo
   if (id === 0 || NAME_AT[id + 1] - name !== end - start) return false
   for (let at = start, i = name; at < end; at++, i++) {
     const byte = memory[at] | 0x20
-    const isMark = !((byte >= 0x61 && byte <= 0x7a) || (byte >= 0x30 && byte <= 0x39))
-    if (byte !== NAMES[i] && !(isMark && NAMES[i] === 0x2d)) return false
+    if (byte !== NAMES[i] && !(isMark(byte) && NAMES[i] === 0x2d)) return false
   }
   return true
 }
@@ -93,6 +92,25 @@ export function equalsIgnoreCase(memory: Uint8Array, start: number, end: number,
     if ((byte >= 0x41 && byte <= 0x5a ? byte | 0x20 : byte) !== lowercase[i]) return false
   }
   return true
+}
+
+/**
+ * As equalsIgnoreCase, with any mark in place of any other: "X_User" and "x.user" are "x-user" too, as they are for CGI and its
+ * descendants (RFC 3875 §4.1.18).
+ */
+export function equalsButForMarks(memory: Uint8Array, start: number, end: number, lowercase: Uint8Array): boolean {
+  if (end - start !== lowercase.length) return false
+  for (let i = 0; i < lowercase.length; i++) {
+    const byte = memory[start + i]
+    const folded = byte >= 0x41 && byte <= 0x5a ? byte | 0x20 : byte
+    if (folded !== lowercase[i] && !(isMark(folded) && isMark(lowercase[i]))) return false
+  }
+  return true
+}
+
+/** Of a token in lower case: neither letter nor digit. */
+function isMark(byte: number): boolean {
+  return !((byte >= 0x61 && byte <= 0x7a) || (byte >= 0x30 && byte <= 0x39))
 }
 
 /** Whether two tokens are the same name. */

@@ -66,7 +66,9 @@ function readHead(exchange: Exchange, upstream: UpstreamConnection, start: numbe
 function takeHead(exchange: Exchange, consumed: number): number {
   const status = exchange.response.status
   if (status === SWITCHING_PROTOCOLS) {
-    if (!exchange.request.upgrade || exchange.request.minorVersion === 0 || !exchange.response.upgrade) {
+    // RFC 9110 §7.8: nobody changes the protocol in the middle of a request.
+    const mayUpgrade = exchange.request.upgrade && exchange.request.minorVersion > 0 && exchange.isRequestComplete
+    if (!mayUpgrade || !exchange.response.upgrade) {
       return fail(exchange, TERMINATION.RESPONSE_INVALID)
     }
     return beginTunnel(exchange) ? consumed : -1
@@ -112,7 +114,7 @@ function readBody(exchange: Exchange, upstream: UpstreamConnection, start: numbe
 /** The response is complete: frees the server, then ends the exchange. */
 function finishResponse(exchange: Exchange, connectionIsClean: boolean): void {
   const downstream = exchange.downstream as DownstreamConnection
-  if (exchange.framing === FRAMING.CHUNKED && !sendLastChunk(exchange, downstream.connection, exchange.responseBody.trailers)) {
+  if (exchange.framing === FRAMING.CHUNKED && !sendLastChunk(exchange, downstream.connection, trailersOf(exchange))) {
     downstream.connection.reset()
     return
   }
@@ -130,6 +132,12 @@ function finishResponse(exchange: Exchange, connectionIsClean: boolean): void {
   const keepAlive = exchange.keepAlive && exchange.isRequestComplete && exchange.framing !== FRAMING.UNTIL_CLOSE
   complete(exchange)
   if (downstream.phase !== PHASE.CLOSED) downstream.finished(keepAlive)
+}
+
+/** Those that the route lets through. */
+function trailersOf({ route, responseBody: { trailers } }: Exchange): Uint8Array {
+  const edit = route === null ? null : route.responseEdit
+  return edit === null ? trailers : edit.keepTrailers(trailers)
 }
 
 function fail(exchange: Exchange, termination: number): number {

@@ -137,7 +137,9 @@ export class Hedge implements TimerTarget {
 
 /** A safe method (RFC 9110 §9.2.1), sent whole, of whose response nothing has come. */
 function mayHedge(exchange: Exchange): boolean {
-  const { method } = exchange.request
+  const { method, upgrade } = exchange.request
+  // A protocol that is switched to on two servers would be spoken with one of them only.
+  if (upgrade) return false
   if (method !== METHOD.GET && method !== METHOD.HEAD && method !== METHOD.OPTIONS) return false
   if (exchange.upstream === null || exchange.server === null || exchange.race !== null) return false
   // A session is on one server; another one would not know it.

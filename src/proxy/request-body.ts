@@ -42,7 +42,7 @@ export function replayRequestBody(exchange: Exchange, connection: Connection): v
   const isChunked = exchange.request.body === BODY.CHUNKED
   for (let i = 0; i < exchange.replay.count; i++)
     sendData(exchange, connection, exchange.replay.startAt(i), exchange.replay.endAt(i), isChunked)
-  if (exchange.isRequestComplete && isChunked && !sendLastChunk(exchange, connection, exchange.requestBody.trailers)) connection.reset()
+  if (exchange.isRequestComplete && isChunked && !sendLastChunk(exchange, connection, trailersOf(exchange))) connection.reset()
 }
 
 function passOn(exchange: Exchange, connection: Connection, start: number, end: number): boolean {
@@ -64,10 +64,16 @@ function passOn(exchange: Exchange, connection: Connection, start: number, end: 
 }
 
 function finishRequestBody(exchange: Exchange, connection: Connection): void {
-  if (exchange.request.body === BODY.CHUNKED && !sendLastChunk(exchange, connection, exchange.requestBody.trailers)) connection.reset()
+  if (exchange.request.body === BODY.CHUNKED && !sendLastChunk(exchange, connection, trailersOf(exchange))) connection.reset()
   if (exchange.copy !== null) exchange.copy.finishBody()
   exchange.requestCompleted()
   exchange.upstream?.armResponse()
+}
+
+/** Those that the route lets through. */
+function trailersOf({ route, requestBody: { trailers } }: Exchange): Uint8Array {
+  const { requestEdit } = route as RouteState
+  return requestEdit === null ? trailers : requestEdit.keepTrailers(trailers)
 }
 
 /** Whoever sends a message with a body. */

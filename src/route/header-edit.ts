@@ -1,5 +1,5 @@
 import { EvenerError } from '../core/index.ts'
-import { equalsIgnoreCase, FIELD, FIELD_NAMES, type Fields } from '../http/index.ts'
+import { equalsButForMarks, FIELD, FIELD_NAMES, type Fields } from '../http/index.ts'
 import type { HeaderEditPlan, HeaderLine } from './config.ts'
 
 /** The number that mark() gives to fields which are dropped though their name is not a well-known one. */
@@ -7,6 +7,9 @@ export const FIELD_DROPPED = 255
 
 /** Fields that frame the message or belong to one connection: the proxy alone decides about them. */
 const FRAMING = ['connection', 'content-length', 'keep-alive', 'proxy-connection', 'te', 'trailer', 'transfer-encoding', 'upgrade']
+
+const COLON = 0x3a
+const LF = 0x0a
 
 const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/
 
@@ -42,14 +45,25 @@ export class HeaderEdit {
   }
 
   #drops(memory: Uint8Array, start: number, end: number): boolean {
-    for (let i = 0; i < this.#names.length; i++) if (equalsIgnoreCase(memory, start, end, this.#names[i])) return true
+    for (let i = 0; i < this.#names.length; i++) if (equalsButForMarks(memory, start, end, this.#names[i])) return true
     return false
+  }
+
+  /** The lines of a trailer section without those of fields that the edit drops: a server may merge them into the head. */
+  keepTrailers(lines: Uint8Array): Uint8Array {
+    if (lines.length === 0 || this.#names.length === 0) return lines
+    const kept: Uint8Array[] = []
+    for (let start = 0, end = 0; start < lines.length; start = end) {
+      end = lines.indexOf(LF, start) + 1
+      if (!this.#drops(lines, start, lines.indexOf(COLON, start))) kept.push(lines.subarray(start, end))
+    }
+    return new Uint8Array(Buffer.concat(kept))
   }
 }
 
 /**
  * Compiles an edit on top of the fields that are dropped anyway (flags by FIELD number). A field that is removed or set loses all
- * values that came; then what is set and added is appended. Throws CONFIG_INVALID for a name or value that would break the
+ * values that came, under names too that differ from its own by a mark only ("X_User" for "X-User"); then what is set and added is appended. Throws CONFIG_INVALID for a name or value that would break the
  * message: framing and hop-by-hop fields, a Host that is missing or twice there, CR, LF or NUL.
  */
 export function compileHeaderEdit(plan: HeaderEditPlan, alwaysDropped: Uint8Array): HeaderEdit {

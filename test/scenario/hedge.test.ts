@@ -98,3 +98,19 @@ test('without another server nobody is asked twice', async (t) => {
   await Promise.all(answers)
   assert.equal(server.requests.length, 2)
 })
+
+test('a protocol is switched to on one server only', async (t) => {
+  const [slow, fast] = [await heldOrigin(t, 'slow'), await origin(t, 'fast')]
+  const { port } = await site(t, slow.address, fast.address)
+  const [upgrading, later] = [await client(t, { port }), await client(t, { port })]
+  await upgrading.write(requestBytes('/upgrade', { fields: { Connection: 'Upgrade', Upgrade: 'websocket' } }))
+  await slow.holds(1)
+  await later.write(requestBytes('/later'))
+  assert.equal((await later.readResponse()).body.toString(), 'fast')
+  assert.deepEqual(
+    fast.requests.map(({ uri }) => uri),
+    ['/later'],
+  )
+  slow.open()
+  assert.equal((await upgrading.readResponse()).body.toString(), 'slow')
+})

@@ -91,3 +91,14 @@ test('an upgrade to h2c is not passed on', async (t) => {
   )
   assert.equal((await Promise.race([wire.readResponse(), server.failure])).status, 200)
 })
+
+test('a server that switches protocols in the middle of a request gets a 502 for it', async (t) => {
+  const server = await rawOrigin(t, async (wire) => {
+    await wire.readUntil('\r\n\r\n')
+    await wire.write('HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: test\r\n\r\n')
+  })
+  const balancer = await evener(t, proxyTo([server.address]))
+  const wire = await client(t, { port: await balancer.port('web') })
+  await wire.write('POST / HTTP/1.1\r\nHost: test\r\nConnection: Upgrade\r\nUpgrade: test\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhe')
+  assert.equal((await wire.readResponse('POST')).status, 502)
+})

@@ -4,6 +4,7 @@ import { copyFileSync } from 'node:fs'
 import { connect } from 'node:net'
 import { test } from 'node:test'
 import { type ConnectionOptions, connect as connectTls, type TLSSocket } from 'node:tls'
+import { client, request } from '../support/client.ts'
 import { type Evener, evener, proxyTo } from '../support/evener.ts'
 import { needs } from '../support/needs.ts'
 import { Authority, type IssuedCertificate } from '../support/openssl.ts'
@@ -128,7 +129,11 @@ test('a client certificate is demanded, and its subject told to the server in a 
   const authority = new Authority(t)
   const [issued, alice] = [authority.issue({ name: 'shop.test' }), authority.issue({ name: 'alice' })]
   const stranger = new Authority(t, 'Elsewhere').issue({ name: 'mallory' })
-  const app = await origin(t)
+  const trailers: unknown[] = []
+  const app = await origin(t, 'app', (request, response) => {
+    trailers.push(request.trailers)
+    response.end()
+  })
   const listener = (host: string, mode: string) => ({
     bind: `${host}:0`,
     tls: { certificates: files(issued), clientCertificates: { mode, ca: authority.certFile } },
@@ -143,7 +148,7 @@ test('a client certificate is demanded, and its subject told to the server in a 
     pools: { app: { servers: [app.address] } },
   })
   const base = { ca: authority.cert }
-  const forged = 'X-Client-Subject: CN=root\r\n'
+  const forged = 'X-Client-Subject: CN=root\r\nX_Client_Subject: CN=root\r\n'
   const [must, may] = [await running.port('must'), await running.port('may')]
   await ask(must, { ...base, cert: alice.cert, key: alice.key }, forged)
   assert.equal(app.requests.at(-1)?.headers['x-client-subject'], 'CN=alice,O=Test')
@@ -152,8 +157,14 @@ test('a client certificate is demanded, and its subject told to the server in a 
   assert.equal(refused?.text ?? '', '')
   await ask(may, { ...base, host: '127.0.0.2' }, forged)
   assert.equal(app.requests.at(-1)?.headers['x-client-subject'], undefined)
-  await fetch(`http://127.0.0.3:${await running.port('plain')}/`, { headers: { 'X-Client-Subject': 'CN=root' } })
+  assert.equal(app.requests.at(-1)?.headers.x_client_subject, undefined)
+  const plain = { host: '127.0.0.3', port: await running.port('plain') }
+  await request(t, plain, '/', { fields: { 'X-Client-Subject': 'CN=root' } })
   assert.equal(app.requests.at(-1)?.headers['x-client-subject'], undefined)
+  const wire = await client(t, plain)
+  await wire.write(`POST / HTTP/1.1\r\nHost: test\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nX-Sum: 1\r\n${forged}\r\n`)
+  assert.equal((await wire.readResponse('POST')).status, 200)
+  assert.deepEqual(trailers.at(-1), { 'x-sum': '1' })
 })
 
 test('a certificate file that changes is taken up without a reload, and connections stay', openssl, async (t) => {

@@ -35,6 +35,23 @@ describe('HeaderEdit', () => {
     assert.deepEqual(edited(plan({ remove: ['x-a', 'user-agent'] }), fields), ['Host: x', 'X-B: 3'])
   })
 
+  it('removes names that differ by a mark only, which some servers take for the same', () => {
+    const spelled = [
+      ['X_User', '1'],
+      ['x.user', '2'],
+      ['X-Users', '3'],
+    ] as const
+    assert.deepEqual(edited(plan({ remove: ['X-User'] }), spelled), ['Host: x', 'X-Users: 3'])
+    assert.deepEqual(edited(plan({ set: { 'X-User': 'us' } }), spelled), ['Host: x', 'X-Users: 3', 'X-User: us'])
+  })
+
+  it('removes trailers under the same names', () => {
+    const compiled = compileHeaderEdit(plan({ remove: ['X-User'] }), flags())
+    const kept = compiled.keepTrailers(Buffer.from('X-Sum: 1\r\nx_user: root\r\nX-User: root\r\nX-End: \r\n'))
+    assert.equal(Buffer.from(kept).toString(), 'X-Sum: 1\r\nX-End: \r\n')
+    assert.equal(compiled.keepTrailers(new Uint8Array(0)).length, 0)
+  })
+
   it('replaces all values with the one that is set, and adds beside those that came', () => {
     const result = edited(plan({ set: { 'X-A': 'new', 'User-Agent': 'us' }, add: { 'x-b': '4', 'X-C': '' } }), fields)
     assert.deepEqual(result, ['Host: x', 'X-B: 3', 'X-A: new', 'User-Agent: us', 'x-b: 4', 'X-C: '])
