@@ -23,7 +23,9 @@ export function headerEdit(side: Side) {
   return options({
     set: headerMap(side, 'set').default({}).describe('Replaces all fields of the name.'),
     add: headerMap(side, 'add').default({}).describe('Adds a field.'),
-    remove: oneOrMore(editable(side, 'remove')).default([]).describe('Removes all fields of the name, from heads and trailers, and of names that differ by a mark only ("x_a" for "x-a").'),
+    remove: oneOrMore(editable(side, 'remove'))
+      .default([])
+      .describe('Removes all fields of the name, from heads and trailers, and of names that differ by a mark only ("x_a" for "x-a").'),
   })
 }
 
