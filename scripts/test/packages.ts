@@ -13,11 +13,6 @@ export interface TestPackage {
 export const TEST_PACKAGES: readonly TestPackage[] = [
   { name: 'nginx-light', provides: 'nginx', why: 'peer: origin and oracle for HTTP, weights and failover' },
   { name: 'libnginx-mod-stream', provides: '/usr/lib/nginx/modules/ngx_stream_module.so', why: 'benchmarks: TCP beside packet listeners' },
-  {
-    name: 'libnginx-mod-stream',
-    provides: '/usr/lib/nginx/modules/ngx_stream_module.so',
-    why: 'peer: proxies of connections and datagrams beside ours',
-  },
   { name: 'haproxy', provides: 'haproxy', why: 'peer: oracle for HTTP, persistence and PROXY protocol' },
   { name: 'wrk', provides: 'wrk', why: 'load over HTTP/1.1' },
   { name: 'nghttp2-client', provides: 'h2load', why: 'load and client over HTTP/2' },
@@ -46,6 +41,10 @@ export const TEST_PACKAGES: readonly TestPackage[] = [
   { name: 'mariadb-server', provides: 'mariadbd', why: 'a server for mysql checks' },
   { name: 'postgresql', provides: 'pg_ctlcluster', why: 'a server for postgresql checks' },
   { name: 'knot', provides: 'knotd', why: 'a server for dns checks' },
+  { name: 'bind9-dnsutils', provides: 'dig', why: 'a DNS client that is not ours' },
+  { name: 'mariadb-client', provides: 'mariadb', why: 'a client of MariaDB through a tcp listener' },
+  { name: 'postgresql-client', provides: 'psql', why: 'a client of PostgreSQL through a tcp listener' },
+  { name: 'redis-tools', provides: 'redis-cli', why: 'a client of Redis through a tcp listener' },
   { name: 'dnsmasq-base', provides: 'dnsmasq', why: 'a server for dns checks' },
 ]
 
