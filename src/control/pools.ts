@@ -89,16 +89,18 @@ export class Pools implements PoolsTarget {
   /** Puts a configuration into force, or rejects and leaves everything as it is. To be called in a turn. */
   async apply(plan: Plan): Promise<void> {
     const before = this.current?.configured
-    this.#discovery.apply(plan.pools)
-    this.#hooks.apply(plan.hooks ?? [])
+    // The first plan's own beginning is told too; what fails to replace a plan leaves its hooks alone.
+    if (before === undefined) this.#hooks.apply(plan.hooks ?? [])
+    this.#discovery.prepare(plan.pools)
     try {
       await this.#discovery.settled(DISCOVERY_LIMIT_MS)
       await this.#generations.apply(plan, this.#membership.effective(plan, this.#membership.settled(plan)))
     } catch (error) {
-      this.#discovery.apply(before?.pools ?? [])
-      this.#hooks.apply(before?.hooks ?? [])
+      this.#discovery.rollback()
       throw error
     }
+    this.#discovery.commit()
+    this.#hooks.apply(plan.hooks ?? [])
     this.#membership.keep(this.#membership.settled(plan))
     this.#membership.moveTo(plan.stateFile)
   }

@@ -28,8 +28,8 @@ test('servers come and go with the A records of a name, and those that stay keep
   assert.match(balancer.output, /pool app: dns app\.test @127\.0\.0\.1:\d+: 2 servers: \+ 127\.0\.0\.1:8080, \+ 127\.0\.0\.2:8080/)
   await balancer.call('PATCH', '/api/v1/pools/app/servers/127.0.0.2:8080', { weight: 7 })
   dns.zone('app A 127.0.0.2\napp A 127.0.0.3\napp AAAA ::1')
-  await balancer.printed(/3 servers: \+ 127\.0\.0\.3:8080, \+ \[::1\]:8080, - 127\.0\.0\.1:8080/)
   const servers = await serversWhen(balancer, 3)
+  await balancer.printed(/\+ 127\.0\.0\.3:8080.*- 127\.0\.0\.1:8080/)
   assert.deepEqual(
     servers.map(({ name, weight }) => [name, weight]),
     [

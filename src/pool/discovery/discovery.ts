@@ -56,6 +56,8 @@ export class Discovery {
   readonly #listeners = new Set<(event: DiscoveryEvent) => void>()
   #sources = new Map<string, Source>()
   #byPool = new Map<string, readonly Source[]>()
+  /** Of the plan in force, while another is prepared. */
+  #before = { sources: this.#sources, byPool: this.#byPool }
 
   constructor(options: DiscoveryOptions) {
     this.#access = options.access
@@ -63,8 +65,12 @@ export class Discovery {
     this.#clock = options.clock ?? systemClock
   }
 
-  /** Takes over the sources of a plan: those that stay go on, new ones are asked at once, the others end. */
-  apply(pools: readonly DiscoveringPool[]): void {
+  /**
+   * The sources of a plan: those that stay go on, new ones are asked at once. The others end with commit(), when the plan is in force;
+   * rollback() ends the new ones instead, and everything is as before.
+   */
+  prepare(pools: readonly DiscoveringPool[]): void {
+    this.#before = { sources: this.#sources, byPool: this.#byPool }
     const before = this.#sources
     this.#sources = new Map()
     this.#byPool = new Map()
@@ -78,7 +84,18 @@ export class Discovery {
       })
       if (own.length > 0) this.#byPool.set(name, own)
     }
-    for (const [key, source] of before) if (!this.#sources.has(key)) source.close()
+  }
+
+  commit(): void {
+    for (const [key, source] of this.#before.sources) if (!this.#sources.has(key)) source.close()
+    this.#before = { sources: this.#sources, byPool: this.#byPool }
+  }
+
+  rollback(): void {
+    const { sources, byPool } = this.#before
+    for (const [key, source] of this.#sources) if (!sources.has(key)) source.close()
+    this.#sources = sources
+    this.#byPool = byPool
   }
 
   /** Resolves once every source was asked, with whatever success, or after `limitMs`. */
@@ -114,7 +131,7 @@ export class Discovery {
   }
 
   close(): void {
-    for (const source of this.#sources.values()) source.close()
+    for (const { sources } of [this.#before, { sources: this.#sources }]) for (const source of sources.values()) source.close()
     this.#sources.clear()
     this.#byPool.clear()
   }

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { Discovery } from '../../../../src/pool/discovery/discovery.ts'
 import { TYPE } from '../../../../src/pool/discovery/dns/message.ts'
 import { type DnsTransport, Resolver } from '../../../../src/pool/discovery/dns/resolver.ts'
 import { type AskSource, MAX_DISCOVERED, Source, type SourceEvent } from '../../../../src/pool/discovery/source.ts'
@@ -181,4 +182,38 @@ test('an alias that the resolver does not follow is followed, and one in a circl
   assert.equal(ttlSeconds, 7, 'the alias runs out before the address')
   const circle = transport({ '10.0.0.1 a.test': `8180 0001 ${alias('b.test')}`, '10.0.0.1 b.test': `8180 0001 ${alias('a.test')}` })
   await assert.rejects(new Resolver(circle, { servers: SERVERS.slice(0, 1), timeoutMs: 100 }).resolve('a.test', TYPE.A), /aliases/)
+})
+
+test('sources of a plan that does not come into force end, and those of the plan before have lost nothing', async () => {
+  const time = new Timeline()
+  const asked: string[] = []
+  const discovery = new Discovery({
+    delay: time.delay,
+    clock: time,
+    access: {
+      dns: transport({}),
+      systemResolvers: () => [],
+      readFile: async ({ path }) => {
+        asked.push(path)
+        return ['10.0.0.1:80']
+      },
+      fetch: () => Promise.reject(new Error('no')),
+    },
+  })
+  const pools = (path: string) => [{ name: 'app', discover: [{ kind: 'file', mayEmpty: false, path, intervalMs: 1000 }] as const }]
+  discovery.prepare(pools('one'))
+  await discovery.settled(1000)
+  discovery.commit()
+  discovery.prepare(pools('two'))
+  await discovery.settled(1000)
+  discovery.rollback()
+  assert.deepEqual(
+    [...discovery.serversOf('app').values()].map(({ source }) => source),
+    ['file one'],
+  )
+  time.advance(1000)
+  assert.deepEqual(asked, ['one', 'two', 'one'])
+  discovery.close()
+  time.advance(5000)
+  assert.equal(asked.length, 3)
 })
