@@ -36,12 +36,7 @@ export function explainCommand(): Command {
       const action = actionOf(plan, explanation)
       if (action === undefined) return
       process.stdout.write(`  action: ${describeAction(action)}\n`)
-      const pool = plan.pools.find((each) => action.kind === 'pool' && each.name === action.pool)
-      if (pool === undefined) return
-      const servers = pool.servers.map(({ name: server, weight, priority }) => `${server} (weight ${weight}, priority ${priority})`)
-      process.stdout.write(
-        `  pool ${pool.name} (${sourceOf(`pools.${pool.name}`)}): ${pool.algorithm.name} over ${servers.join(', ') || 'servers that are discovered'}\n`,
-      )
+      for (const pool of poolsOf(action)) process.stdout.write(`${describePool(plan, pool, sourceOf)}\n`)
     })
 }
 
@@ -49,6 +44,24 @@ interface Action {
   readonly kind: string
   readonly pool?: string
   readonly status?: number
+  readonly branches?: readonly { readonly pool: string; readonly weight: number }[]
+}
+
+function poolsOf({ pool, branches = [] }: Action): string[] {
+  return pool === undefined ? branches.map((branch) => branch.pool) : [pool]
+}
+
+function describePool(plan: Plan, name: string, sourceOf: (path: string) => string): string {
+  const pool = plan.pools.find((each) => each.name === name) as Plan['pools'][number]
+  const servers = pool.servers.map(({ name: server, weight, priority }) => `${server} (weight ${weight}, priority ${priority})`)
+  const { persistence } = pool
+  const session =
+    persistence === undefined
+      ? ''
+      : persistence.kind === 'cookie'
+        ? `, cookie ${persistence.name} first`
+        : `, table by ${persistence.key.key} first`
+  return `  pool ${name} (${sourceOf(`pools.${name}`)}): ${pool.algorithm.name} over ${servers.join(', ') || 'servers that are discovered'}${session}`
 }
 
 /** What the route that matches does; undefined where none does. */
@@ -77,5 +90,9 @@ function formatExplanation(explanation: Explanation, sourceOf: (path: string) =>
 }
 
 function describeAction(action: Action): string {
+  if (action.branches !== undefined) {
+    const whole = action.branches.reduce((sum, { weight }) => sum + weight, 0)
+    return `split: ${action.branches.map(({ pool, weight }) => `pool ${pool} ${weight} of ${whole}`).join(', ')}`
+  }
   return action.kind === 'pool' ? `pool ${action.pool}` : `${action.kind} ${action.status}`
 }

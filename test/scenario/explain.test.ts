@@ -30,3 +30,12 @@ listeners:
   assert.match(words, /^ {2}✔ listeners\.web\.http\.routes\[1\] \(edge\.yaml:9\)$/m)
   assert.match(words, /^ {2}pool app \(pools\.yaml:2\): round-robin over 10\.0\.0\.1:80 /m)
 })
+
+test('evener explain tells the pools of a split, and what keeps a client with its server', async (t) => {
+  const examples = join(import.meta.dirname, '../../examples')
+  const split = await command(t, ['explain', '/', '-c', join(examples, 'canary/evener.yaml')])
+  assert.match(split.stdout, /^ {2}action: split: pool app 19 of 20, pool canary 1 of 20$/m)
+  assert.match(split.stdout, /^ {2}pool canary \(.*\): round-robin over 127\.0\.0\.1:3003 /m)
+  const sessions = await command(t, ['explain', '/', '-c', join(examples, 'sessions/evener.yaml')])
+  assert.match(sessions.stdout, /, cookie SHOPSRV first$/m)
+})
