@@ -8,7 +8,7 @@ export type ContenderName = 'evener' | 'evener-portable' | 'nginx' | 'haproxy'
 
 /** A proxy under test: one worker or thread, routes, counters and forwarded fields on, access log off. */
 export interface Contender {
-  readonly name: ContenderName
+  readonly name: string
   readonly version: string
   /**
    * Ways to set it up, the usual one first. Where a case asks for it, each is tried and the one that costs least CPU per
