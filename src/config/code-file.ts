@@ -1,5 +1,5 @@
 import { stripTypeScriptTypes } from 'node:module'
-import { resolve } from 'node:path'
+import { basename, resolve } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import { Worker } from 'node:worker_threads'
 import type { Path } from '../schema/index.ts'
@@ -69,7 +69,7 @@ async function run(task: CodeTask, env: Environment): Promise<CodeResult> {
 }
 
 function describeFailure(source: Source, message: string, stack: string): Diagnostic {
-  const [file, line] = placeOf(stack, source) ?? []
+  const [file, line] = placeOfImport(message, source) ?? placeOf(stack, source) ?? []
   const complaint = { code: 'CONFIG_SYNTAX', message: message.split('\n')[0] } as const
   if (line === undefined || file !== resolve(source.file)) {
     const hint = file === undefined ? undefined : `in ${file}:${line}`
@@ -78,11 +78,19 @@ function describeFailure(source: Source, message: string, stack: string): Diagno
   return diagnose(complaint, source.file, source.lineSpan(line))
 }
 
+/** Where the file imports what cannot be found. The stack trace has places of the loader only. */
+function placeOfImport(message: string, source: Source): [file: string, line: number] | undefined {
+  const match = /^Cannot find (?:module|package) '([^']+)' imported from (.+)$/m.exec(message)
+  if (match === null || match[2] !== resolve(source.file)) return undefined
+  const line = source.text.split('\n').findIndex((each) => /\b(?:import|from)\b/.test(each) && each.includes(basename(match[1])))
+  return line === -1 ? undefined : [match[2], line + 1]
+}
+
 /** The first place in a stack trace that is in a file outside of Node and of this program; "file:line" stands before syntax errors. */
 function placeOf(stack: string, source: Source): [file: string, line: number] | undefined {
   for (const line of stack.split('\n')) {
     const match = /(file:\/\/[^\s():]+|\/[^\s():]+):(\d+)(?::\d+)?\)?$/.exec(line)
-    if (match === null || match[1].includes('code-worker')) continue
+    if (match === null || line.includes('node:') || match[1].includes('code-worker')) continue
     return [match[1].startsWith('file:') ? fileURLToPath(match[1]) : match[1], Number(match[2])]
   }
   return parseFailure(source)

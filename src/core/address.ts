@@ -17,6 +17,7 @@ export function parseAddress(text: string): SocketAddress {
     if (isIP(bracketed[1]) !== 6) throw invalid(text, `"${bracketed[1]}" is not an IPv6 address`)
     return { family: 6, host: bracketed[1], port: parsePort(text, bracketed[2]) }
   }
+  if (isIP(text) === 4) throw invalid(text, 'the port is missing')
   const colon = text.lastIndexOf(':')
   const host = colon === -1 ? '' : text.slice(0, colon)
   const port = parsePort(text, text.slice(colon + 1))

@@ -20,7 +20,7 @@ function addressText(purpose: 'listen' | 'connect') {
   return z
     .string()
     .transform((text, context): SocketAddress => {
-      const parsed = attempt(context, () => parseAddress(text))
+      const parsed = attempt(context, () => parseAddress(text), (why) => wayOut(text, why, purpose))
       if (purpose === 'connect' && parsed !== undefined) checkDestination(text, parsed, context)
       return parsed
     })
@@ -37,12 +37,18 @@ function checkDestination(text: string, parsed: SocketAddress, context: Context)
   complain(context, { code: 'CONFIG_INVALID_ADDRESS', message, hint: `for this machine: "${here}"` })
 }
 
-function attempt<T>(context: Context, parse: () => T): T {
+function wayOut(text: string, why: string, purpose: 'listen' | 'connect'): string | undefined {
+  if (why.endsWith('the port is missing')) return `for example "${text}:8080"`
+  if (why.includes('"localhost"')) return 'write "127.0.0.1" or "[::1]"; names are not resolved'
+  if (purpose === 'connect' && why.endsWith('is not an IP address')) return 'names are resolved by "discover" of the pool'
+  return undefined
+}
+
+function attempt<T>(context: Context, parse: () => T, hintFor: (why: string) => string | undefined = () => undefined): T {
   try {
     return parse()
   } catch (error) {
     if (!(error instanceof EvenerError)) throw error
-    const hint = /"localhost"/.test(error.message) ? 'write "127.0.0.1" or "[::1]"; names are not resolved' : undefined
-    return complain(context, { code: 'CONFIG_INVALID_ADDRESS', message: error.message, hint })
+    return complain(context, { code: 'CONFIG_INVALID_ADDRESS', message: error.message, hint: hintFor(error.message) })
   }
 }
