@@ -20,7 +20,11 @@ function addressText(purpose: 'listen' | 'connect') {
   return z
     .string()
     .transform((text, context): SocketAddress => {
-      const parsed = attempt(context, () => parseAddress(text), (why) => wayOut(text, why, purpose))
+      const parsed = attempt(
+        context,
+        () => parseAddress(text),
+        (why) => wayOut(text, why, purpose),
+      )
       if (purpose === 'connect' && parsed !== undefined) checkDestination(text, parsed, context)
       return parsed
     })
