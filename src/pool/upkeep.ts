@@ -32,6 +32,8 @@ export type PoolEvent =
 /** While a slow start is under way, and else. */
 const FAST_TICK_MS = 250
 const TICK_MS = 1000
+/** Programs run sixteen at a time, so that the first round of many of them can take minutes. */
+const SETTLE_LIMIT_MS = 15_000
 
 /**
  * Everything that the control thread does for pools while they run: checks, slow starts, outliers, sessions. It writes the table; what
@@ -86,9 +88,15 @@ export class Upkeep {
     this.#states.look()
   }
 
-  /** See Checks.settled(); agents have been asked too. */
-  async settled(): Promise<void> {
-    await Promise.all([this.#checks.settled(), this.#agents.settled()])
+  /** See Checks.settled(); agents have been asked too. It takes no longer than SETTLE_LIMIT_MS: what is left is not known until then. */
+  settled(): Promise<void> {
+    return new Promise((resolve) => {
+      const cancel = this.#delay(SETTLE_LIMIT_MS, resolve)
+      void Promise.all([this.#checks.settled(), this.#agents.settled()]).then(() => {
+        cancel()
+        resolve()
+      })
+    })
   }
 
   resultOf(pool: string, server: string): CheckResult | undefined {

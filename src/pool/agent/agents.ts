@@ -1,8 +1,8 @@
-import { type Clock, formatAddress, systemClock } from '../../core/index.ts'
+import { type Clock, systemClock } from '../../core/index.ts'
 import type { ChecksOptions } from '../check/checks.ts'
 import { systemDelay } from '../check/connect.ts'
 import { HttpCheck } from '../check/http.ts'
-import { placeOf } from '../check/make.ts'
+import { hostOf, placeOf } from '../check/make.ts'
 import { type CheckEnvironment, Poll, type PollTask, type Run } from '../check/poll.ts'
 import { Probe } from '../check/probe.ts'
 import { plain, type Verdict } from '../check/protocol.ts'
@@ -192,7 +192,7 @@ class AgentTarget {
   }
 
   #request(document: AgentDocument): HttpCheck {
-    const { path, host = formatAddress(this.#address) } = this.plan
+    const { path, host = hostOf(this.#address) } = this.plan
     const headers = [{ name: 'Accept', value: 'application/json' }]
     const status = [{ from: 200, to: 299 }]
     return new HttpCheck(

@@ -34,7 +34,7 @@ export function makeCheck(common: CheckPlan, server: SocketAddress, place?: Chec
   // Elsewhere connections need no introduction.
   const plan = place === undefined ? common : { ...common, ...place, proxyProtocol: undefined }
   const address = placeOf(plan, server)
-  const host = 'host' in plan ? (plan.host ?? formatAddress(server)) : ''
+  const host = 'host' in plan ? (plan.host ?? hostOf(server)) : ''
   const memory = new ScramMemory()
   const target: CheckTarget = {
     address,
@@ -59,6 +59,11 @@ export function makeCheck(common: CheckPlan, server: SocketAddress, place?: Chec
 export function placeOf({ address, port }: CheckPlace, server: SocketAddress): SocketAddress {
   if (address !== undefined) return address
   return port === undefined || server.family === 'unix' ? server : { ...server, port }
+}
+
+/** Value of Host where none is configured; a path is none. */
+export function hostOf(address: SocketAddress): string {
+  return address.family === 'unix' ? 'localhost' : formatAddress(address)
 }
 
 function transportOf(plan: CheckPlan): CheckTarget['transport'] {

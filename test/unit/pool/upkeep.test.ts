@@ -186,3 +186,18 @@ test('sessions are shown, cleared, and taken out when they expire', () => {
   assert.equal(on.upkeep.clearSessions('app'), 0)
   on.upkeep.close()
 })
+
+test('settled() waits for the first results, but not for ever', async () => {
+  const { time, apply, upkeep, servers } = fixture({}, { ...CHECK, timeoutMs: 60_000 } as never)
+  apply(1, 2)
+  let isSettled = false
+  const settled = upkeep.settled().then(() => {
+    isSettled = true
+  })
+  servers.connections[0].events.opened()
+  time.advance(14_000)
+  await new Promise(setImmediate)
+  assert.equal(isSettled, false)
+  time.advance(1000)
+  await settled
+})
