@@ -1,6 +1,7 @@
 /** Every folder of examples/ is started, with its own servers, and does what its README says. */
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
+import { createSocket } from 'node:dgram'
 import { once } from 'node:events'
 import { globSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { basename, join } from 'node:path'
@@ -69,6 +70,20 @@ test('resource: traffic follows what the agents say', async (t) => {
   await evener.printed(/app\/a is drain: agent: up, drain, capacity 20 % \(deploy\)/)
   for (let i = 0; i < 10; i++) await get('/')
   assert.deepEqual(count().slice(0, 2), [7, 23])
+})
+
+test('tcp-udp: connections are shared out by number, datagrams are passed on, both are logged', async (t) => {
+  const { get, evener, ports } = await startExample(t, 'tcp-udp')
+  for (let i = 0; i < 4; i++) assert.match(text(await get('/')), new RegExp(`^server (${ports[0]}|${ports[1]}),`))
+  await evener.printed(/web 127\.0\.0\.1 app\/[ab] \d+ in, \d+ out, [\d.]+ ms: complete/)
+  const logs = createSocket('udp4').bind(ports[2], '127.0.0.1')
+  t.after(() => logs.close())
+  await once(logs, 'listening')
+  const received = once(logs, 'message')
+  const client = createSocket('udp4')
+  t.after(() => client.close())
+  client.send('<13>hello', await evener.port('syslog'), '127.0.0.2')
+  assert.equal(String((await received)[0]), '<13>hello')
 })
 
 test('canary: a header and one in twenty get the new version, and a cookie keeps it', async (t) => {
