@@ -65,6 +65,7 @@ export function sendRequest(exchange: Exchange): void {
  * otherwise as the route's `retry` says.
  */
 export function failAttempt(exchange: Exchange, termination: number): void {
+  if (exchange.isParked) unpark(exchange)
   if (exchange.race !== null) {
     exchange.race.survive(outcomeOf(termination))
     return

@@ -210,7 +210,6 @@ export class Exchange {
     this.server = null
     this.serverIndex = -1
     this.upstream = null
-    this.persisted = -1
     this.cookieEdit = 0
     this.splitRead = -1
     this.isParked = false

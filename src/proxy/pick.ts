@@ -11,6 +11,8 @@ const MAX_RACES = 8
 /** Forgets what was known of another request, or of another pool. */
 export function begin(exchange: Exchange): number {
   exchange.pick.begin(exchange.worker.engine.wallClock())
+  exchange.persisted = -1
+  exchange.cookieEdit = 0
   return GO_ON
 }
 

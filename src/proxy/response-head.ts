@@ -26,6 +26,8 @@ export const RESPONSE_DROPPED = HOP_BY_HOP
 /** As above, and without a length, which a 1xx or 204 must not have (RFC 9110 §8.6). */
 const BODYLESS_DROPPED = Uint8Array.from(HOP_BY_HOP)
 BODYLESS_DROPPED[FIELD.CONTENT_LENGTH] = 1
+const BODYLESS_COOKIELESS_DROPPED = Uint8Array.from(BODYLESS_DROPPED)
+BODYLESS_COOKIELESS_DROPPED[FIELD.SET_COOKIE] = 1
 const NO_CONTENT = 204
 
 /** Writes the head of the final response and decides its framing; false when there is no memory for it. */
@@ -78,11 +80,13 @@ export function writeInformationalHead(exchange: Exchange): boolean {
 
 /** 101 Switching Protocols with the protocol that the server chose. */
 export function writeSwitchingHead(exchange: Exchange): boolean {
-  const writer = beginHead(exchange, 0)
+  const cookieLines = setCookieLines(exchange)
+  const writer = beginHead(exchange, cookieLines === null ? 0 : cookieLines.length)
   if (writer === null) return false
   const start = writer.at
   writeStatusLine(exchange, writer)
-  writer.fields(exchange.response, BODYLESS_DROPPED)
+  writer.fields(exchange.response, exchange.replacesCookies ? BODYLESS_COOKIELESS_DROPPED : BODYLESS_DROPPED)
+  if (cookieLines !== null) writer.text(cookieLines)
   writeUpgrade(exchange, writer)
   writer.literal((exchange.site as ListenerSite).via[exchange.response.minorVersion])
   writer.literal(CRLF)

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
-import { request } from '../support/client.ts'
+import { client, request } from '../support/client.ts'
 import { type Evener, evener, proxyTo } from '../support/evener.ts'
-import { type HttpOrigin, origin } from '../support/origin.ts'
+import { type HttpOrigin, origin, rawOrigin } from '../support/origin.ts'
 import { fieldValues } from '../support/wire.ts'
 
 const SECRET = 'a secret of the operator'
@@ -151,4 +151,40 @@ test('a session by address ends when it was not used for its time', async (t) =>
   assert.equal(await sessions(), 1)
   while ((await sessions()) > 0);
   assert.notEqual((await shop.ask()).server, server)
+})
+
+test('a WebSocket gets the cookie with its handshake', async (t) => {
+  const server = await rawOrigin(t, async (wire) => {
+    await wire.readRequest()
+    await wire.write('HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: echo\r\nSet-Cookie: own=1\r\n\r\n')
+    await wire.closed()
+  })
+  const balancer = await evener(t, proxyTo([server.address], { pool: { persistence: { cookie: {} } } }))
+  const wire = await client(t, { port: await balancer.port('web') })
+  await wire.write('GET / HTTP/1.1\r\nHost: test\r\nConnection: Upgrade\r\nUpgrade: echo\r\n\r\n')
+  const head = (await wire.readUntil('\r\n\r\n')).toString()
+  assert.match(head, /^HTTP\/1\.1 101 /)
+  assert.match(head, /\r\nSet-Cookie: own=1\r\n/)
+  assert.match(head, /\r\nSet-Cookie: EVSRV=[\w-]+; Path=\/; HttpOnly\r\n/)
+})
+
+test('the cookie of a pool that cannot take a request says nothing about the pool that takes it instead', async (t) => {
+  const [gone, spare] = [await origin(t, 'gone'), await origin(t, 'spare')]
+  const persistence = { cookie: {} }
+  const balancer = await evener(t, {
+    listeners: { web: { bind: '127.0.0.1:0', http: { routes: [{ pool: 'app' }] } } },
+    pools: {
+      app: { servers: [{ name: 'a', address: gone.address }], persistence, sorry: { pool: 'plain' } },
+      plain: { servers: [{ name: 'a', address: gone.address, admin: 'maintenance' }], sorry: { pool: 'sticky' } },
+      sticky: { servers: [{ name: 'a', address: spare.address }], persistence },
+    },
+  })
+  const port = await balancer.port('web')
+  const first = await request(t, { port }, '/')
+  const cookie = pairOf(fieldValues(first, 'set-cookie')[0])
+  await balancer.call('PATCH', '/api/v1/pools/app/servers/a', { admin: 'maintenance' })
+  const second = await request(t, { port }, '/', { fields: { Cookie: `x=1; ${cookie}` } })
+  assert.equal(second.body.toString(), 'spare')
+  assert.equal(fieldValues(second, 'set-cookie').length, 1)
+  assert.equal(spare.requests[0].headers.cookie, 'x=1')
 })
