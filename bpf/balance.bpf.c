@@ -183,59 +183,64 @@ int balance(struct xdp_md *context) {
   return flow ? take_known(context, &packet, flow) : take_unknown(context, &packet);
 }
 
-static long age_entry(void *map, struct tuple *key, struct flow *flow, struct ageing *ageing) {
-  ageing->visited++;
-  __u64 seen = flow->seen;
+INLINE int is_over(const struct flow *flow, const struct service *service, const struct server *server, __u64 seen, __u64 now) {
+  if (server->flags & SERVER_REMOVED) return 1;
+  __u32 state = flow->state;
+  if (state >= STATE_COUNT) return 0;
+  return now >= seen && now - seen >= service->timeout_seconds[state] * NANOSECONDS;
+}
+
+/* The reply's entry of a flow that rewrites goes with its client's, or when it has none any more. 1 if it went. */
+INLINE int forget_lone_reply(struct tuple *key, const struct flow *flow, const struct service *service, __u64 now) {
+  if (client_entry(flow) || now - flow->seen < service->timeout_seconds[STATE_CLOSED] * NANOSECONDS) return 0;
+  return !bpf_map_delete_elem(&flows, key) || !bpf_map_delete_elem(&young, key);
+}
+
+/*
+ * Run by the control thread for each flow that seems to be over: here is the last word, with what both entries of it say. Also tells
+ * the time by which flows are seen.
+ */
+SEC("syscall")
+int forget_expired(struct expiry *expiry) {
+  expiry->now = coarse_now();
+  expiry->removed = 0;
+  struct tuple key = expiry->key;
+  struct flow *flow = bpf_map_lookup_elem(&flows, &key);
+  if (!flow) flow = bpf_map_lookup_elem(&young, &key);
+  if (!flow) return 0;
   struct service *service = bpf_map_lookup_elem(&service_list, &flow->service);
   struct server *server = bpf_map_lookup_elem(&servers, &flow->server);
   if (!service || !server) return 0;
   if (flow->flags & FLOW_REPLY) {
-    // Its client's entry decides; without one it goes as soon as the shortest time-out is over.
-    if (client_entry(flow) || ageing->now - seen < service->timeout_seconds[STATE_CLOSED] * NANOSECONDS) return 0;
-    bpf_map_delete_elem(map, key);
-    ageing->removed++;
+    expiry->removed = forget_lone_reply(&key, flow, service, expiry->now);
     return 0;
   }
+  __u64 seen = flow->seen;
   if (is_translated(flow)) {
     struct tuple other;
     reverse(&other, &flow->to);
-    struct flow *reply = bpf_map_lookup_elem(map, &other);
+    struct flow *reply = bpf_map_lookup_elem(&flows, &other);
+    if (!reply) reply = bpf_map_lookup_elem(&young, &other);
     if (reply && reply->seen > seen) seen = reply->seen;
   }
-  __u32 state = flow->state;
-  if (state >= STATE_COUNT) return 0;
-  __u64 timeout = service->timeout_seconds[state] * NANOSECONDS;
-  if ((ageing->now >= seen && ageing->now - seen >= timeout) || server->flags & SERVER_REMOVED) {
-    struct tuple own = *key;
-    forget_flow(&own, flow);
-    ageing->removed++;
-    return 0;
-  }
-  ageing->kept++;
-  struct load *recount = bpf_map_lookup_elem(&recounts, &flow->server);
-  if (recount && state == STATE_NEW) recount->young++;
+  if (!is_over(flow, service, server, seen, expiry->now)) return 0;
+  forget_flow(&key, flow);
+  expiry->removed = 1;
   return 0;
 }
 
-/* The LRU forgets young flows without telling; what is there was counted on the way. */
-static long publish_recount(__u32 index, struct ageing *ageing) {
+/* The LRU forgets young flows without telling; what is there was counted by the control thread. */
+static long publish_recount(__u32 index, void *unused) {
   struct load *recount = bpf_map_lookup_elem(&recounts, &index);
   struct load *load = bpf_map_lookup_elem(&loads, &index);
   if (!recount || !load) return 1;
   load->young = recount->young;
-  recount->young = 0;
   return 0;
 }
 
-/* Run by the control thread every few seconds. */
 SEC("syscall")
-int age_flows(struct ageing *ageing) {
-  ageing->now = coarse_now();
-  struct ageing local = {.now = ageing->now};
-  bpf_for_each_map_elem(&flows, age_entry, &local, 0);
-  bpf_for_each_map_elem(&young, age_entry, &local, 0);
-  bpf_loop(4096, publish_recount, &local, 0);
-  *ageing = local;
+int publish_recounts(void *unused) {
+  bpf_loop(4096, publish_recount, 0, 0);
   return 0;
 }
 

@@ -113,12 +113,12 @@ struct search {
   struct candidate best;
 };
 
-/* Argument and result of the program that ages flows. */
-struct ageing {
+/* Argument and result of the program that forgets a flow whose time seems to be over. */
+struct expiry {
+  struct tuple key;
   __u64 now;
-  __u64 visited;
-  __u64 removed;
-  __u64 kept;
+  __u32 removed;
+  __u32 unused;
 };
 
 #endif

@@ -17,7 +17,8 @@ export interface PacketEngine {
   apply(services: readonly PacketService[], interfaces?: readonly string[]): void
   updateServers(service: string, servers: readonly PacketServer[]): void
   keepNeighbours(): boolean
-  age(): unknown
+  /** One step; true when a round is complete. */
+  age(): boolean
   flows(limit: number): FlowInfo[]
   status(): PacketStatus
   describe(): string[]

@@ -210,10 +210,12 @@ export class Packets {
     const timer = setTimeout(() => {
       this.#timers = this.#timers.filter((each) => each !== timer)
       const startedMs = performance.now()
+      let isComplete = true
       this.#guard(() => {
-        for (const { engine } of this.#engines.values()) engine.age()
+        for (const { engine } of this.#engines.values()) if (!engine.age()) isComplete = false
       })
-      if (this.#engines.size > 0) this.#scheduleAge(Math.max(AGE_MS, (performance.now() - startedMs) / AGE_SHARE))
+      const pauseMs = Math.max(1, (performance.now() - startedMs) / AGE_SHARE)
+      if (this.#engines.size > 0) this.#scheduleAge(isComplete ? AGE_MS : pauseMs)
     }, delayMs)
     timer.unref()
     this.#timers.push(timer)

@@ -3,6 +3,7 @@ import { addressBytes, EvenerError } from '../core/index.ts'
 import { BpfObject, type LoadedObject, loadObject, possibleCpus, shapeOf, type XdpMode } from '../kernel/bpf/index.ts'
 import { native } from '../kernel/index.ts'
 import { RouteSocket } from '../kernel/netlink/index.ts'
+import { Ageing } from './ageing.ts'
 import { Attachments } from './attachments.ts'
 import { mappedAddress, type PacketServer, type PacketService } from './definition.ts'
 import { type FlowInfo, FlowReader, type ServerLoad } from './flows.ts'
@@ -45,6 +46,7 @@ export class PacketPlane {
   readonly #words: Vocabulary
   readonly #tables: ServiceTables
   readonly #reader: FlowReader
+  readonly #ageing: Ageing
   readonly #attachments: Attachments
   readonly #pins: Pins | undefined
   readonly #routes: RouteSocket
@@ -62,6 +64,7 @@ export class PacketPlane {
   }) {
     this.#object = parts.object
     this.#words = parts.words
+    this.#ageing = new Ageing(parts.object, parts.words)
     this.#attachments = parts.attachments
     this.#pins = parts.pins
     this.#routes = parts.routes
@@ -132,20 +135,22 @@ export class PacketPlane {
     return areKnown
   }
 
-  /** Forgets flows whose time is over; counts those that remain. To be called every few seconds. */
-  age(): { visited: number; removed: number; kept: number } {
-    const { ageing } = this.#words
-    const argument = new Uint8Array(ageing.size)
-    this.#object.program('age_flows').runSyscall(argument)
-    this.#tables.releaseSlots((slot) => {
-      const { active, inactive, young } = this.#reader.load(slot)
-      return active + inactive + young === 0
-    })
-    return {
-      visited: ageing.read(argument, 0, 'visited'),
-      removed: ageing.read(argument, 0, 'removed'),
-      kept: ageing.read(argument, 0, 'kept'),
+  /** Forgets flows whose time is over, a batch of them. True when all have been looked at; then comes a pause of seconds. */
+  age(): boolean {
+    const isComplete = this.#ageing.step()
+    if (isComplete) {
+      this.#tables.releaseSlots((slot) => {
+        const { active, inactive, young } = this.#reader.load(slot)
+        return active + inactive + young === 0
+      })
     }
+    return isComplete
+  }
+
+  /** A whole round at once; counts entries, of which flows that rewrite have two. */
+  ageAll(): { visited: number; removed: number } {
+    while (!this.age());
+    return { visited: this.#ageing.visited, removed: this.#ageing.forgotten }
   }
 
   flows(limit = 1000): FlowInfo[] {

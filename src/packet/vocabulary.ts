@@ -40,7 +40,7 @@ export class Vocabulary {
   readonly link: StructLayout
   readonly originKey: StructLayout
   readonly origin: StructLayout
-  readonly ageing: StructLayout
+  readonly expiry: StructLayout
   readonly persistence: StructLayout
   readonly locality: StructLayout
   readonly mirrorKey: StructLayout
@@ -71,7 +71,7 @@ export class Vocabulary {
     this.link = object.layout('link')
     this.originKey = object.layout('origin_key')
     this.origin = object.layout('origin')
-    this.ageing = object.layout('ageing')
+    this.expiry = object.layout('expiry')
     this.persistence = object.layout('persistence')
     this.locality = object.layout('locality')
     this.mirrorKey = object.layout('mirror_key')

@@ -56,13 +56,13 @@ inNamespace(import.meta.filename, () => {
       open(1002, true)
       open(1003, false)
       fixture.fromClient(buildFrame({ ...packet, sourcePort: 1002, flags: 'R' }))
-      fixture.plane.age()
+      fixture.plane.ageAll()
       assert.deepEqual(
         fixture.plane.flows().map((flow) => flow.clientPort),
         [1001],
       )
       assert.deepEqual(counts(fixture.plane.status().servers[0]), [1, 0, 0])
-      assert.equal(fixture.plane.age().visited, 2)
+      assert.equal(fixture.plane.ageAll().visited, 2)
     })
   })
 
@@ -151,7 +151,7 @@ inNamespace(import.meta.filename, () => {
         }
         assert.equal(fixture.plane.flows(10).filter((flow) => flow.state === 'established').length, 1)
         assert.equal(readFrame(fixture.fromClient(buildFrame({ ...packet, flags: 'A' })).bytes).destinationMac, mac)
-        fixture.plane.age()
+        fixture.plane.ageAll()
         const loads = fixture.plane.status().servers
         assert.ok(loads.reduce((sum, load) => sum + load.young, 0) <= 64 * 2)
       },

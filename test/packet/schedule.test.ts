@@ -200,10 +200,10 @@ inNamespace(import.meta.filename, () => {
       const close = (index: number) =>
         fixture.fromClient(buildFrame({ source: CLIENT, destination: VIP, sourcePort: 1024 + index, flags: 'R' }))
       for (let index = 0; index < 4; index++) close(index)
-      fixture.plane.age()
+      fixture.plane.ageAll()
       assert.equal(open(fixture, 4, { first: 3000 }).a, undefined)
       for (let index = 4; index < 8; index++) close(index)
-      fixture.plane.age()
+      fixture.plane.ageAll()
       assert.ok(open(fixture, 4, { first: 4000 }).a > 0)
     })
   })

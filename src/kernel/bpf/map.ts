@@ -64,22 +64,17 @@ export class BpfMap {
   }
 
   /** Each entry once, if the map does not change meanwhile; `visit` sees buffers that are reused from batch to batch. */
-  visit(visit: (keys: Uint8Array, keyAt: number, values: Uint8Array, valueAt: number) => void, batch = 4096): void {
+  visit(visit: (keys: Uint8Array, keyAt: number, values: Uint8Array, valueAt: number) => void): void {
     const { keySize } = this.shape
-    const keys = new Uint8Array(keySize * batch)
-    const values = new Uint8Array(this.valueBytes * batch)
-    let cursor: Uint8Array | undefined
-    for (;;) {
-      const next = new Uint8Array(Math.max(keySize, 8))
-      const attribute = new Attribute(56).pointer(0, cursor).pointer(8, next).pointer(16, keys).pointer(24, values)
-      attribute.u32(32, batch).u32(36, this.fd)
-      const result = attribute.call(this.#native, BPF.MAP_LOOKUP_BATCH)
-      if (result < 0 && result !== -ERRNO.ENOENT) throw bpfFailure(`reading map ${this.shape.name}`, result)
-      const count = attribute.view.getUint32(32, true)
-      for (let index = 0; index < count; index++) visit(keys, index * keySize, values, index * this.valueBytes)
-      if (result < 0) return
-      cursor = next
+    for (const cursor = this.cursor(); !cursor.isAtEnd; ) {
+      const count = cursor.next()
+      for (let index = 0; index < count; index++) visit(cursor.keys, index * keySize, cursor.values, index * this.valueBytes)
     }
+  }
+
+  /** A place in the map, to go on from batch by batch. */
+  cursor(batch = 4096): MapCursor {
+    return new MapCursor(this.#native, this, batch)
   }
 
   /** Writes many entries in one call; keys and values lie one behind the other. */
@@ -101,6 +96,37 @@ export class BpfMap {
   #element(command: number, key: Uint8Array, value: Uint8Array | undefined, flags: bigint): number {
     const attribute = new Attribute(32).u32(0, this.fd).pointer(8, key).pointer(16, value).u64(24, flags)
     return attribute.call(this.#native, command)
+  }
+}
+
+/** Goes through a map, a batch for each next(): entries lie in `keys` and `values`, one behind the other, until the next call. */
+export class MapCursor {
+  readonly keys: Uint8Array
+  readonly values: Uint8Array
+  isAtEnd = false
+  readonly #native: NativeBpf
+  readonly #map: BpfMap
+  readonly #batch: number
+  #place: Uint8Array | undefined
+
+  constructor(native: NativeBpf, map: BpfMap, batch: number) {
+    this.#native = native
+    this.#map = map
+    this.#batch = batch
+    this.keys = new Uint8Array(map.shape.keySize * batch)
+    this.values = new Uint8Array(map.valueBytes * batch)
+  }
+
+  /** How many entries were read. */
+  next(): number {
+    const place = new Uint8Array(Math.max(this.#map.shape.keySize, 8))
+    const attribute = new Attribute(56).pointer(0, this.#place).pointer(8, place).pointer(16, this.keys).pointer(24, this.values)
+    attribute.u32(32, this.#batch).u32(36, this.#map.fd)
+    const result = attribute.call(this.#native, BPF.MAP_LOOKUP_BATCH)
+    if (result < 0 && result !== -ERRNO.ENOENT) throw bpfFailure(`reading map ${this.#map.shape.name}`, result)
+    this.#place = place
+    this.isAtEnd = result < 0
+    return attribute.view.getUint32(32, true)
   }
 }
 

@@ -73,7 +73,9 @@ export class IpvsPlane {
   }
 
   /** The kernel ages its flows itself. */
-  age(): void {}
+  age(): boolean {
+    return true
+  }
 
   flows(limit: number): FlowInfo[] {
     return readConnections(this.#services, limit)
