@@ -53,7 +53,7 @@ function poolLine(pool: PoolAnswer): string {
 }
 
 function sourceLine({ source, servers, failure }: PoolAnswer['discovery'][number]): string {
-  return `  ${source}: ${servers} servers${failure === null ? '' : `, of the last answer: ${plain(failure)}`}`
+  return `  ${source}: ${servers} server${servers === 1 ? '' : 's'}${failure === null ? '' : `, of the last answer: ${plain(failure)}`}`
 }
 
 function formatPool(pool: PoolAnswer): string {

@@ -79,5 +79,5 @@ export function discoveryEventOf({ kind, pool, source, reason }: DiscoveryEvent)
 /** By an operator. `state` is the administrative state where that was changed, else "changed", "added", "removed". */
 export function adminEventOf(pool: string, server: string, state: string, what: string): StateEvent {
   const reason = `${what} by the admin API`
-  return { kind: 'admin', pool, server, state, reason, sentence: `server ${pool}/${server} ${reason}`, level: 'info' }
+  return { kind: 'admin', pool, server, state, reason, sentence: `server ${pool}/${server}: ${what}, by the admin API`, level: 'info' }
 }

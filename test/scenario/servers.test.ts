@@ -28,7 +28,7 @@ test('a server that is added gets requests from every worker at once, one that i
   assert.deepEqual(await answers(t, balancer), ['b'])
   assert.equal((await balancer.call('DELETE', '/api/v1/pools/app/servers/b')).status, 200)
   assert.equal((await request(t, { port: await balancer.port('web') }, '/')).status, 503)
-  assert.match(balancer.output, /server app\/b added \(127\.0\.0\.1:\d+\) by the admin API/)
+  assert.match(balancer.output, /server app\/b: added \(127\.0\.0\.1:\d+\), by the admin API/)
 })
 
 test('a server that is added is checked before it gets a request', async (t) => {
