@@ -66,6 +66,11 @@ test('each exchange is a JSON line with what the client asked and who answered',
     termination: 'complete',
     userAgent: 'a "quoted"\tone',
     referer: 'http://é/',
+    tlsVersion: null,
+    tlsCipher: null,
+    serverName: null,
+    ja3: null,
+    ja4: null,
   })
   assert.deepEqual([second.status, second.termination, second.pool], [400, 'request-refused', null])
 })
