@@ -40,7 +40,9 @@ const timeoutShape = {
   send: duration.prefault('60s').describe('Without progress while bytes wait for the client to take them.'),
   tunnel: durationOrNone.prefault('1h').describe('Silence of an upgraded connection (WebSocket), or "none".'),
   connect: duration.prefault('3s').describe('For a connection to a server.'),
-  response: duration.prefault('30s').describe('For the response head, and for each next piece of its body.'),
+  response: duration
+    .prefault('30s')
+    .describe('For the response head, for each next piece of its body, and for a server to go on taking the body of a request.'),
 }
 
 const limitShape = {

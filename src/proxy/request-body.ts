@@ -32,7 +32,10 @@ export function readRequestBody(exchange: Exchange, start: number, end: number):
   if (reader.isComplete) finishRequestBody(exchange, upstream.connection)
   else {
     downstream.armBody()
-    if (upstream.connection.isCongested) downstream.pauseForUpstream()
+    if (upstream.connection.isCongested) {
+      downstream.pauseForUpstream()
+      upstream.armBody()
+    }
   }
   return at
 }

@@ -171,6 +171,17 @@ test('a server that does not answer in time gives 504', async (t) => {
   assert.equal((await request(t, { port: await balancer.port('web') }, '/')).status, 504)
 })
 
+test('a server that stops taking the body of a request is given up', async (t) => {
+  const server = await rawOrigin(t, async (wire) => wire.pause())
+  const balancer = await evener(t, proxyTo([server.address], { route: { timeouts: { response: '200ms' } } }))
+  const wire = await client(t, { port: await balancer.port('web') })
+  await wire.write('POST / HTTP/1.1\r\nHost: test\r\nContent-Length: 67108864\r\n\r\n')
+  void wire.write(Buffer.alloc(64 * 1024 * 1024))
+  for (const active of [1, 0]) while ((await balancer.status()).pools[0].servers[0].active !== active);
+  const metrics = (await balancer.call('GET', '/metrics')).text
+  assert.match(metrics, /termination="response-timeout"\} 1$/m)
+})
+
 test('a client that does not finish its head in time is told 408', async (t) => {
   const server = await origin(t)
   const balancer = await evener(

@@ -29,6 +29,8 @@ export class UpstreamConnection implements ConnectionHandler, TimerTarget {
   hasEnded = false
   readonly #timer: Timer
   #isPaused = false
+  /** Bytes both ways when it was found not to take the body. */
+  #movedAtArm = 0
 
   constructor(server: UpstreamServer) {
     this.server = server
@@ -70,7 +72,9 @@ export class UpstreamConnection implements ConnectionHandler, TimerTarget {
   }
 
   drained(): void {
-    this.exchange?.downstream?.resumeForUpstream()
+    if (this.exchange === null) return
+    if (!this.exchange.isTunnel && !this.exchange.isRequestComplete) this.disarm()
+    this.exchange.downstream?.resumeForUpstream()
   }
 
   closed(connection: Connection, reason: CloseReason): void {
@@ -98,6 +102,10 @@ export class UpstreamConnection implements ConnectionHandler, TimerTarget {
       exchange.abort(TERMINATION.COMPLETE)
       return
     }
+    if (!exchange.isRequestComplete && this.#moved !== this.#movedAtArm) {
+      this.armBody()
+      return
+    }
     if (exchange.race !== null) exchange.race.focus(this)
     if (exchange.isResponseStarted) breakResponse(exchange, TERMINATION.RESPONSE_TIMEOUT)
     else failAttempt(exchange, TERMINATION.RESPONSE_TIMEOUT)
@@ -108,6 +116,17 @@ export class UpstreamConnection implements ConnectionHandler, TimerTarget {
     const exchange = this.exchange as Exchange
     if (this.#isPaused || !exchange.isRequestComplete) return
     this.armIdle((exchange.route as RouteState).timeouts.responseMs)
+  }
+
+  /** The server does not take the body as fast as it comes: it has the response time-out to move on, either way. */
+  armBody(): void {
+    if (this.#isPaused) return
+    this.#movedAtArm = this.#moved
+    this.armIdle(((this.exchange as Exchange).route as RouteState).timeouts.responseMs)
+  }
+
+  get #moved(): number {
+    return this.connection.sentBytes + this.connection.receivedBytes
   }
 
   /** The deadline for the next sign of life; 0 is none. */
@@ -132,7 +151,9 @@ export class UpstreamConnection implements ConnectionHandler, TimerTarget {
     if (!this.#isPaused) return
     this.#isPaused = false
     this.connection.resume()
-    if (this.exchange !== null && !this.exchange.isTunnel) this.armResponse()
+    if (this.exchange === null || this.exchange.isTunnel) return
+    if (!this.exchange.isRequestComplete && this.connection.isCongested) this.armBody()
+    else this.armResponse()
   }
 
   /** The response is complete: back into the idle list where the connection can serve again, else closed. */
