@@ -32,6 +32,14 @@ export interface Listener {
   secure(tls: TlsServer | undefined): void
 }
 
+/** What becomes of a handshake on a connection that was accepted in the clear. */
+export interface SecureHooks {
+  /** The handshake is done: the owner of the secured connection, or undefined to reset it. */
+  accepted(connection: Connection): ConnectionHandler | undefined
+  /** It is not, and the connection is over or soon will be. */
+  failed(reason: string): void
+}
+
 export interface ConnectOptions {
   readonly timeoutMs: number
   /** Source address to bind before connecting. */
@@ -64,6 +72,11 @@ export interface Engine {
   listen(options: ListenOptions, accepted: (connection: Connection) => ConnectionHandler | undefined): Promise<Listener>
   /** Never throws: a failure arrives as closed(). */
   connect(address: SocketAddress, options: ConnectOptions, handler: ConnectionHandler): Connection
+  /**
+   * Begins a TLS handshake, as the server, on a connection that was accepted in the clear and has nothing to send. memory[start, end) has come
+   * already. Its handler hears nothing more; the caller makes what this returns the connection's handler, and forgets the connection.
+   */
+  secure(connection: Connection, tls: TlsServer, start: number, end: number, hooks: SecureHooks): ConnectionHandler
   /** Certificates and options for listen(). Throws EvenerError TLS_*. */
   tlsServer(options: TlsServerOptions): TlsServer
   /** How one server is to be connected to. Throws EvenerError TLS_*. */

@@ -142,14 +142,7 @@ export const listener = options({
     if (value.udp !== undefined && value.acceptProxyProtocol !== undefined)
       report({ code: 'CONFIG_CONFLICT', message: '"acceptProxyProtocol" and "udp" do not go together' }, ['acceptProxyProtocol'])
     if (value.tls === undefined) return
-    const other =
-      value.packet !== undefined
-        ? 'packet'
-        : value.udp !== undefined
-          ? 'udp'
-          : value.acceptProxyProtocol !== undefined
-            ? 'acceptProxyProtocol'
-            : undefined
+    const other = value.packet !== undefined ? 'packet' : value.udp !== undefined ? 'udp' : undefined
     if (other !== undefined) report({ code: 'CONFIG_CONFLICT', message: `"tls" and "${other}" do not go together` }, ['tls'])
   }),
 )

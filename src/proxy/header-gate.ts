@@ -21,7 +21,7 @@ export const HEADER_REFUSALS = ['proxy-header-untrusted', 'proxy-header-malforme
 export interface GatedListener {
   readonly worker: ProxyWorker
   readonly current: ConnectionSite
-  serve(connection: Connection, proxied: ProxiedClient | null): ConnectionHandler
+  serve(connection: Connection, proxied: ProxiedClient | null, start: number, end: number): ConnectionHandler
   closed(): void
 }
 
@@ -54,7 +54,7 @@ export class HeaderGate implements ConnectionHandler, TimerTarget {
   begin(policy: HeaderPolicy): ConnectionHandler {
     this.#connection.readRemoteIp(this.#peer)
     if (policy.from.contains(this.#peer)) this.#listener.worker.engine.timers.arm(this.#timer, policy.timeoutMs)
-    else if (policy.takesOthers) return this.#listener.serve(this.#connection, null)
+    else if (policy.takesOthers) return this.#listener.serve(this.#connection, null, 0, 0)
     else this.#refuse(HEADER_REFUSAL.UNTRUSTED)
     return this
   }
@@ -95,10 +95,9 @@ export class HeaderGate implements ConnectionHandler, TimerTarget {
 
   #handOver(at: number, end: number): void {
     const { memory } = this.#listener.worker.engine
-    const handler = this.#listener.serve(this.#connection, header.isLocal ? null : new ProxiedClient(header, memory))
-    this.#connection.handler = handler
+    const proxied = header.isLocal ? null : new ProxiedClient(header, memory)
     this.#release()
-    if (at < end) handler.received(this.#connection, at, end)
+    this.#listener.serve(this.#connection, proxied, at, end)
   }
 
   #refuse(refusal: number): void {

@@ -1,4 +1,4 @@
-import { type Connection, type ConnectionHandler, type Listener, Timer, type TimerTarget } from '../engine/index.ts'
+import { type Connection, type ConnectionHandler, type Listener, Timer, type TimerTarget, type TlsServer } from '../engine/index.ts'
 import { DownstreamConnection } from './downstream.ts'
 import { HeaderGate } from './header-gate.ts'
 import { Parked, type ParkingLot } from './parked.ts'
@@ -30,6 +30,8 @@ export class ListenerState<S extends ConnectionSite = ListenerSite> implements P
   readonly name: string
   current: S
   connections = 0
+  /** Where the header of the PROXY protocol comes first: TLS begins behind it. Else the engine does TLS. */
+  tls: TlsServer | undefined
   /** No longer in the Plan: every response ends its connection. */
   isRetired = false
   #sockets: readonly Listener[] = []
@@ -60,8 +62,24 @@ export class ListenerState<S extends ConnectionSite = ListenerSite> implements P
     return parked
   }
 
-  serve(connection: Connection, proxied: ProxiedClient | null): ConnectionHandler {
-    return this.#serve(this, connection, proxied)
+  /** Takes over a connection whose header was read; [start, end) came behind it. */
+  serve(connection: Connection, proxied: ProxiedClient | null, start = 0, end = 0): ConnectionHandler {
+    if (this.tls === undefined) {
+      const handler = this.#serve(this, connection, proxied)
+      connection.handler = handler
+      if (start < end) handler.received(connection, start, end)
+      return handler
+    }
+    return this.worker.engine.secure(connection, this.tls, start, end, {
+      accepted: (secured) => {
+        if (secured.secure !== null) this.worker.counters.handshakeDone(this.current, secured.secure.isResumed)
+        return this.#serve(this, secured, proxied)
+      },
+      failed: () => {
+        this.handshakeFailed()
+        this.closed()
+      },
+    })
   }
 
   /** Owner of a connection that speaks no TLS where this listener does: it is answered with an error, above the limit not at all. */

@@ -107,10 +107,14 @@ export class Sites {
     this.#worker.downWatch.watch(isWatched ? compiled.pools : [])
     this.#commitListeners(compiled.sites, plan, sockets)
     this.#datagrams.commit(plan.listeners.filter(isUdp), compiled.datagrams, ports)
-    for (const { name, bind, kind } of plan.listeners) {
+    for (const { name, bind, kind, ...listener } of plan.listeners) {
       if (kind === 'udp') continue
+      const server = tls.get(name)?.server
+      const isIntroduced = 'acceptProxyProtocol' in listener && listener.acceptProxyProtocol !== undefined
+      const state = this.#listeners.get(`${kind} ${name}`)
+      if (state !== undefined) state.tls = isIntroduced ? server : undefined
       for (const [position, address] of bind.entries()) {
-        sockets.get(socketKey(name, position, address))?.listener.secure(tls.get(name)?.server)
+        sockets.get(socketKey(name, position, address))?.listener.secure(isIntroduced ? undefined : server)
       }
     }
     this.#tls.commit(tls)

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { it } from 'node:test'
 import type { CloseReason, Connection, ConnectionHandler, ListenOptions, TlsServerOptions } from '../../src/engine/index.ts'
 import { Sequence } from '../support/bytes.ts'
-import { type Backend, type EngineUnderTest, engineFor, type TestListener } from '../support/engine.ts'
+import { type Backend, type EngineUnderTest, engineFor, type Recorder, type TestListener } from '../support/engine.ts'
 import { witness } from '../support/net.ts'
 import { clientOptions, OTHER, SHOP, secureWitness, secureWitnessServer, serverOptions } from '../support/tls.ts'
 
@@ -205,6 +205,45 @@ export function tls(backend: Backend): void {
     accepted[0].connection?.resume()
     await accepted[0].gets(all.length)
     await accepted[0].until(() => accepted[0].count('ended') === 1)
+  })
+
+  it('TLS may begin behind bytes in the clear, in the same piece or later', async (t) => {
+    const test = await engineFor(t, backend)
+    const tlsServer = test.engine.tlsServer(serverOptions())
+    const secured: Recorder[] = []
+    const failures: string[] = []
+    const { address } = await test.listen({
+      received(connection, start, end) {
+        const behind = start + 'hello\n'.length
+        connection.handler = test.engine.secure(connection, tlsServer, Math.min(behind, end), end, {
+          accepted: () => {
+            const recorder = test.recorder({ received: (each, from, to) => each.send(from, to) })
+            secured.push(recorder)
+            return recorder
+          },
+          failed: (reason) => failures.push(reason),
+        })
+      },
+    })
+    for (const isTogether of [false, true]) {
+      const raw = await witness(t, address)
+      if (isTogether) raw.socket.cork()
+      raw.socket.write('hello\n')
+      const opening = secureWitness(t, address, { socket: raw.socket })
+      if (isTogether) setImmediate(() => raw.socket.uncork())
+      else await test.turns(5)
+      const client = (await opening).read()
+      client.socket.write('secret')
+      await client.gets(6)
+      assert.equal(client.text, 'secret')
+      client.socket.end()
+    }
+    await test.until(() => secured.length === 2 && secured.every((each) => each.count('ended') === 1))
+    for (const each of secured) each.connection?.close()
+    const wrong = await witness(t, address)
+    wrong.read().socket.write('hello\nno TLS')
+    await wrong.closed()
+    assert.equal(failures.length, 1)
   })
 
   it('every block comes back when the connections are over', async (t) => {

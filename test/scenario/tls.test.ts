@@ -246,3 +246,34 @@ test('routes and the access log are told what TLS says of a connection', openssl
   assert.equal(await plain.text(), 'plain')
   await running.printed(/seen - - - - - end/)
 })
+
+test('a header of the PROXY protocol comes before the handshake', openssl, async (t) => {
+  const issued = new Authority(t).issue({ name: 'shop.test' })
+  const app = await origin(t)
+  const listener = { tls: { certificates: files(issued) }, acceptProxyProtocol: { from: ['127.0.0.0/8'], others: 'direct' } }
+  const running = await evener(t, proxyTo([app.address], { listener }))
+  const port = await running.port('web')
+  const introduced = async (header: string, pause: boolean): Promise<string> => {
+    const socket = connect(port, '127.0.0.1')
+    if (pause) await new Promise((resolve) => socket.write(header, resolve))
+    else {
+      socket.cork()
+      socket.write(header)
+    }
+    const answer = ask(port, { socket, rejectUnauthorized: false })
+    if (!pause) setImmediate(() => socket.uncork())
+    return (await answer).text
+  }
+  assert.match(await introduced('PROXY TCP4 192.0.2.7 192.0.2.1 4711 443\r\n', true), /^HTTP\/1\.1 200 /)
+  assert.equal(app.requests.at(-1)?.headers['x-forwarded-for'], '192.0.2.7')
+  assert.equal(app.requests.at(-1)?.headers['x-forwarded-proto'], 'https')
+  assert.match(await introduced('PROXY TCP4 192.0.2.8 192.0.2.1 4711 443\r\n', false), /^HTTP\/1\.1 200 /)
+  assert.equal(app.requests.at(-1)?.headers['x-forwarded-for'], '192.0.2.8')
+  const plain = connect(port, '127.0.0.1')
+  plain.on('error', () => {})
+  plain.write('PROXY TCP4 192.0.2.9 192.0.2.1 4711 443\r\nGET / HTTP/1.1\r\n\r\n')
+  await new Promise((resolve) => plain.once('close', resolve))
+  assert.equal(app.requests.length, 2)
+  // Each connection is counted once, also those whose handshake failed.
+  while ((await running.status()).listeners[0].connections !== 0);
+})

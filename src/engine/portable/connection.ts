@@ -6,6 +6,7 @@ import { highWaterBytes } from '../options.ts'
 import { Timer } from '../timers.ts'
 import { anyAddress, ownAddress } from './address.ts'
 import type { PortableEngine } from './engine.ts'
+import { stopListening } from './events.ts'
 import type { Loop, Turned } from './loop.ts'
 import { SendQueue } from './send-queue.ts'
 import type { PortableSecure } from './tls/index.ts'
@@ -155,6 +156,21 @@ export class PortableConnection implements Connection, Turned {
     this.#socket = socket
     this.#transport = transport
     if (this.#isPaused) socket.pause()
+  }
+
+  /** Gives the socket away, paused: this connection is over, and nobody is told. */
+  detach(): Socket | null {
+    const socket = this.#socket
+    if (socket === null || this.#state !== OPEN) return null
+    this.#state = CLOSED
+    this.#socket = null
+    this.#transport = null
+    this.#stalled = null
+    this.#queue.clear()
+    stopListening(socket)
+    socket.pause()
+    this.#engine.forget(this)
+    return socket
   }
 
   startConnectTimer(timeoutMs: number): void {

@@ -5,7 +5,7 @@ import { Blocks } from '../blocks.ts'
 import type { CloseReason, Connection, ConnectionHandler } from '../connection.ts'
 import type { EngineCounters } from '../counters.ts'
 import type { DatagramHandler, DatagramSocket } from '../datagram.ts'
-import type { BindOptions, ConnectOptions, Engine, Listener, ListenOptions } from '../engine.ts'
+import type { BindOptions, ConnectOptions, Engine, Listener, ListenOptions, SecureHooks } from '../engine.ts'
 import { closeReason } from '../failures.ts'
 import type { EngineOptions } from '../options.ts'
 import type { TimerWheel } from '../timers.ts'
@@ -103,6 +103,20 @@ export class PortableEngine implements Engine {
     if (this.#dialing === null) this.#dial(connection, address, options)
     else this.#dialing.push(() => this.#dial(connection, address, options))
     return connection
+  }
+
+  secure(connection: Connection, tls: TlsServer, start: number, end: number, { accepted, failed }: SecureHooks): ConnectionHandler {
+    const plain = connection as PortableConnection
+    const { local } = plain
+    const socket = plain.detach()
+    if (socket === null) return NOBODY
+    if (start < end) socket.unshift(Buffer.from(this.memory.subarray(start, end)))
+    ;(tls as PortableTlsServer).accept(socket, {
+      secured: (secured, transport, secure) => this.accept(secured, local, accepted, transport, secure),
+      plaintext: drop,
+      failed,
+    })
+    return NOBODY
   }
 
   tlsServer(options: TlsServerOptions): TlsServer {

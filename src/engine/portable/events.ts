@@ -26,6 +26,15 @@ export function listenToData(socket: Socket): void {
   socket.push = onPush
 }
 
+/** Undoes listenTo() and listenToData(). */
+export function stopListening(socket: Socket): void {
+  socket.off('end', onEnd)
+  socket.off('error', onError)
+  socket.off('close', onClose)
+  socket.off('data', onData)
+  Reflect.deleteProperty(socket, 'push')
+}
+
 export function listenToConnect(socket: Socket): void {
   socket.on('connect', onConnect)
 }

@@ -16,7 +16,7 @@ import type { Blocks } from '../blocks.ts'
 import type { Connection, ConnectionHandler } from '../connection.ts'
 import type { EngineCounters } from '../counters.ts'
 import type { DatagramHandler, DatagramSocket } from '../datagram.ts'
-import type { BindOptions, ConnectOptions, Engine, Listener, ListenOptions } from '../engine.ts'
+import type { BindOptions, ConnectOptions, Engine, Listener, ListenOptions, SecureHooks } from '../engine.ts'
 import { closeReason, listenError } from '../failures.ts'
 import type { EngineOptions } from '../options.ts'
 import { Timer, type TimerWheel } from '../timers.ts'
@@ -88,6 +88,16 @@ export class RingEngine implements Engine {
     this.timers.arm(timer, options.timeoutMs)
     raw.beginConnect(aside, length, timer)
     return connection
+  }
+
+  secure(connection: Connection, tls: TlsServer, start: number, end: number, { accepted, failed }: SecureHooks): ConnectionHandler {
+    const raw = connection as RingConnection
+    const server = tls as RingTlsServer
+    const session = this.#loop.tls.native.open(server.context, '', '', -1)
+    const secured = new TlsConnection(this.#loop, raw, session, server, { accepted, failed, plaintext: () => undefined })
+    raw.handler = secured
+    if (start < end) secured.received(raw, start, end)
+    return secured
   }
 
   tlsServer(options: TlsServerOptions): TlsServer {
