@@ -124,7 +124,11 @@ export class Observation {
     for (const definition of SERVER_METRICS) {
       page.family(
         definition,
-        pools.flatMap((pool) => pool.servers.map((server) => ({ values: [pool.name, server.name], value: definition.read(server) }))),
+        pools.flatMap(({ name, servers }) =>
+          servers
+            .filter((server) => definition.applies?.(server) ?? true)
+            .map((server) => ({ values: [name, server.name], value: definition.read(server) })),
+        ),
       )
     }
     for (const definition of DISCOVERY_METRICS) {

@@ -57,8 +57,14 @@ export const POOL_METRICS: readonly PoolMetric[] = [
   },
 ]
 
+interface ServerMetric extends MetricDefinition {
+  /** Whether the server has what is measured; all have without this. */
+  applies?(server: ServerStatus): boolean
+  read(server: ServerStatus): number
+}
+
 /** What is known of servers, read from the pool table at each scrape. */
-export const SERVER_METRICS: readonly (MetricDefinition & { read(server: ServerStatus): number })[] = [
+export const SERVER_METRICS: readonly ServerMetric[] = [
   {
     name: 'evener_server_up',
     type: 'gauge',
@@ -129,6 +135,29 @@ export const SERVER_METRICS: readonly (MetricDefinition & { read(server: ServerS
     help: "Entries of the pool's session table that belong to the server.",
     labels: SERVER_LABELS,
     read: (server) => server.sessions,
+  },
+  {
+    name: 'evener_server_share_ratio',
+    type: 'gauge',
+    help: 'Share of its weight that counts, by slow start and agent.',
+    labels: SERVER_LABELS,
+    read: (server) => server.sharePercent / 100,
+  },
+  {
+    name: 'evener_server_capacity_ratio',
+    type: 'gauge',
+    help: 'What its agent says that is left of its resources, where it has one.',
+    labels: SERVER_LABELS,
+    applies: (server) => server.agent !== null,
+    read: (server) => server.capacityPercent / 100,
+  },
+  {
+    name: 'evener_server_check_duration_seconds',
+    type: 'gauge',
+    help: 'How long the last check took, where there is one.',
+    labels: SERVER_LABELS,
+    applies: (server) => server.check !== null && server.check.at !== null,
+    read: (server) => (server.check?.durationMs ?? 0) / 1000,
   },
 ]
 

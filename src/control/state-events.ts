@@ -29,7 +29,13 @@ export function stateEventOf(event: PoolEvent): StateEvent {
     case 'agent': {
       const { server, what, admin, reason } = event
       const state = what === 'admin' ? admin : what
-      const is = { lost: "'s agent is lost", found: "'s agent answers again", admin: ` is ${admin}`, health: '' }[what]
+      const is = {
+        lost: "'s agent is lost",
+        found: "'s agent answers again",
+        admin: ` is ${admin}`,
+        weight: "'s agent has changed its weight",
+        health: '',
+      }[what]
       return {
         kind,
         pool,

@@ -29,6 +29,10 @@ export interface ServerStatus {
   readonly priority: number
   /** The share of its weight that it gets during a slow start, in percent; null outside of one. */
   readonly slowStartPercent: number | null
+  /** The share of its weight that counts, by slow start and agent, in percent. */
+  readonly sharePercent: number
+  /** What its agent says that is left of its resources, in percent; 100 without an agent. */
+  readonly capacityPercent: number
   /** Taken out as an outlier. */
   readonly ejected: boolean
   /** Requests that it is working on now, over all workers. */
@@ -51,6 +55,8 @@ export interface CheckStatus {
   readonly reason: string
   /** ISO time of the last result; null before the first. */
   readonly at: string | null
+  /** How long the question took. */
+  readonly durationMs?: number
 }
 
 export interface PoolStatus {
@@ -128,8 +134,8 @@ function describePool(
   }
 }
 
-function isAvailable({ health, admin, weight, ejected }: ServerStatus): boolean {
-  return health !== 'down' && admin === 'ready' && weight > 0 && !ejected
+function isAvailable({ health, admin, weight, sharePercent, ejected }: ServerStatus): boolean {
+  return health !== 'down' && admin === 'ready' && weight > 0 && sharePercent > 0 && !ejected
 }
 
 function describeServer(server: ServerPlan, slot: number, table: PoolTable): Omit<ServerStatus, 'source' | 'check' | 'agent'> {
@@ -144,6 +150,8 @@ function describeServer(server: ServerPlan, slot: number, table: PoolTable): Omi
     weight: table.weight(slot),
     priority: server.priority,
     slowStartPercent: ramp === 1000 ? null : ramp / 10,
+    sharePercent: Math.round(table.share(slot) * 1000) / 10,
+    capacityPercent: Math.round(table.capacity(slot) * 1000) / 10,
     ejected: table.isEjected(slot),
     active: table.active(slot),
     connections: table.connections(slot),
@@ -159,6 +167,9 @@ function describeSource({ answeredAtMs, ...source }: SourceStatus): DiscoverySta
   return { ...source, answeredAt: answeredAtMs === 0 ? null : new Date(answeredAtMs).toISOString() }
 }
 
-function checkOf(check: { readonly reason: string; readonly atMs: number } | undefined): CheckStatus | null {
-  return check === undefined ? null : { reason: check.reason, at: check.atMs === 0 ? null : new Date(check.atMs).toISOString() }
+function checkOf(check: { readonly reason: string; readonly atMs: number; readonly tookMs?: number } | undefined): CheckStatus | null {
+  if (check === undefined) return null
+  const { reason, atMs, tookMs } = check
+  const at = atMs === 0 ? null : new Date(atMs).toISOString()
+  return tookMs === undefined ? { reason, at } : { reason, at, durationMs: Math.round(tookMs * 1000) / 1000 }
 }

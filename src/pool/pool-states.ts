@@ -89,6 +89,7 @@ export class PoolStates {
 
   #isAvailable(slot: number): boolean {
     const table = this.#table
-    return table.health(slot) !== HEALTH.DOWN && table.admin(slot) === ADMIN.READY && table.weight(slot) > 0 && !table.isEjected(slot)
+    if (table.health(slot) === HEALTH.DOWN || table.admin(slot) !== ADMIN.READY || table.isEjected(slot)) return false
+    return table.weight(slot) > 0 && table.share(slot) > 0
   }
 }

@@ -37,6 +37,9 @@ test('resource: what agents report of their machines shifts the traffic', async 
   assert.deepEqual(await shares(), { a: 30, b: 10 })
   const { pools } = await balancer.status()
   assert.equal(pools[0].servers[0].agent?.reason, 'agent: up, capacity 90 %')
+  const metrics = (await balancer.call('GET', '/metrics')).text
+  assert.match(metrics, /^evener_server_capacity_ratio\{pool="app",server="a"\} 0\.9$/m)
+  assert.doesNotMatch(metrics, /evener_server_check_duration_seconds\{/)
 })
 
 test('an agent drains its server, takes it down and brings it back', async (t) => {

@@ -106,6 +106,7 @@ test('a server whose check fails gets no requests, and its recovery is noticed',
     ),
   )
   const port = await balancer.port('web')
+  assert.match((await balancer.call('GET', '/metrics')).text, /^evener_server_check_duration_seconds\{pool="app",server="a"\} [0-9.e-]+$/m)
   isHealthy = false
   await balancer.printed(/server app\/a is down: http check: status 503/)
   for (let i = 0; i < 6; i++) assert.equal((await request(t, { port }, '/')).body.toString(), 'b')

@@ -29,7 +29,8 @@ export interface AgentChange {
   readonly pool: string
   readonly server: string
   readonly slot: number
-  readonly what: 'health' | 'admin' | 'lost' | 'found'
+  /** `weight`: it takes the last of its weight from the server, or gives some back. */
+  readonly what: 'health' | 'admin' | 'weight' | 'lost' | 'found'
   readonly isDown: boolean
   readonly admin: 'ready' | 'drain' | 'maintenance'
   /** "agent: down (disk full)" */
@@ -146,6 +147,7 @@ export class Agents {
       if (what === 'lost' || what === 'found') this.#tell({ ...change, what })
       if (before.isDown !== said.isDown) this.#tell({ ...change, what: 'health' })
       if (before.admin !== said.admin) this.#tell({ ...change, what: 'admin' })
+      if ((before.weightPercent === 0) !== (said.weightPercent === 0)) this.#tell({ ...change, what: 'weight' })
     }
     this.#settle()
   }

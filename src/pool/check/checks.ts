@@ -33,6 +33,8 @@ export interface CheckResult {
   readonly reason: string
   /** Milliseconds since the epoch; 0 before the first result. */
   readonly atMs: number
+  /** How long the run took. */
+  readonly tookMs: number
   readonly health: CheckHealth
 }
 
@@ -123,7 +125,7 @@ export class Checks {
   /** undefined where no check is configured. */
   resultOf(pool: string, server: string): CheckResult | undefined {
     const monitor = this.#bySubject.get(subjectKey(pool, server))?.monitor
-    return monitor && { reason: monitor.reason, atMs: monitor.checkedAtMs, health: monitor.state.health }
+    return monitor && { reason: monitor.reason, atMs: monitor.checkedAtMs, tookMs: monitor.tookMs, health: monitor.state.health }
   }
 
   /** Calls `listener` after each change until the returned function is called. The table has the new state already. */

@@ -19,6 +19,8 @@ export class Monitor implements PollTask {
   reason = 'not checked yet'
   /** Milliseconds since the epoch of the last result; 0 before the first. */
   checkedAtMs = 0
+  /** How long the last run took. */
+  tookMs = 0
   readonly #check: CheckDefinition
   readonly #environment: CheckEnvironment
   readonly #listener: MonitorListener
@@ -47,7 +49,8 @@ export class Monitor implements PollTask {
     return this.#check.begin(this.#environment, done)
   }
 
-  finished(verdict: Verdict): number {
+  finished(verdict: Verdict, tookMs: number): number {
+    this.tookMs = tookMs
     this.reason = `${this.#check.label} check: ${verdict.reason}`
     this.checkedAtMs = this.#environment.wallClock()
     this.#listener.checked(this, this.state.record(verdict.ok))

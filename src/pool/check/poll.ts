@@ -31,8 +31,8 @@ export interface PollTask {
   readonly jitterPercent: number
   /** Starts a run, which calls back exactly once, and never before begin() has returned. */
   begin(done: (verdict: Verdict) => void): Run
-  /** Takes a result and returns the milliseconds from the begin of this run to the begin of the next. */
-  finished(verdict: Verdict): number
+  /** Takes a result, and how long it took, and returns the milliseconds from the begin of this run to the begin of the next. */
+  finished(verdict: Verdict, tookMs: number): number
 }
 
 /**
@@ -79,7 +79,7 @@ export class Poll {
   #finish(verdict: Verdict): void {
     this.#run = null
     this.#task.queue.done()
-    const intervalMs = this.#spread(this.#task.finished(verdict))
+    const intervalMs = this.#spread(this.#task.finished(verdict, this.#environment.now() - this.#startedAtMs))
     if (this.#isClosed) return
     const spent = this.#environment.now() - this.#startedAtMs
     this.#cancelDelay = this.#environment.delay(Math.max(0, intervalMs - spent), () => this.#task.queue.enter(this.#begin))
