@@ -142,16 +142,18 @@ function compileTcp(listener: TcpListenerPlan, shared: Shared): StreamSite {
   }
 }
 
-function compileStreamRoute({ id, match, pool, connectMs, proxyProtocol }: StreamRoutePlan, { byName }: Shared): StreamRoute {
-  const state = byName.get(pool) as PoolState
-  const isForAll = match.names.length + match.alpn.length + match.clients.length === 0
-  return {
-    id,
-    connectMs,
-    pool: state,
-    match: isForAll ? null : new StreamMatch(match),
-    proxyProtocol: proxyProtocol ?? state.proxyProtocol,
-  }
+function compileStreamRoute(plan: StreamRoutePlan, { byName }: Shared): StreamRoute {
+  const { names, alpn, clients } = plan.match
+  const match = names.length + alpn.length + clients.length === 0 ? null : new StreamMatch(plan.match)
+  return streamRouteTo(byName.get(plan.pool) as PoolState, plan, match)
+}
+
+/** With the routes to the pools behind it; the configuration makes no circles of them. */
+function streamRouteTo(pool: PoolState, plan: StreamRoutePlan, match: StreamMatch | null): StreamRoute {
+  const { id, connectMs, proxyProtocol } = plan
+  const next = pool.sorry?.pool ?? null
+  const sorry = next === null ? null : streamRouteTo(next, plan, match)
+  return { id, connectMs, pool, match, sorry, proxyProtocol: proxyProtocol ?? pool.proxyProtocol }
 }
 
 function compileUdp(listener: UdpListenerPlan, shared: Shared): DatagramSite {

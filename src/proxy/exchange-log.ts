@@ -93,8 +93,8 @@ export class ExchangeLogger implements ExchangeLog, TimerTarget {
     record.attempts = 1
     record.listener = site.name
     record.route = site.id
-    record.pool = site.pool.name
-    record.server = site.pool.servers[serverIndex].name
+    record.pool = session.pool.name
+    record.server = session.pool.servers[serverIndex].name
     record.termination = SESSION_ENDS[session.termination].name
     fillTls(record, null)
     this.#send(record)

@@ -95,3 +95,23 @@ test('a hash of the address chooses the same server in every worker', async (t) 
   for (let i = 0; i < 12; i++) names.add(await (await client(t, { port })).readUntil('\n'))
   assert.equal(names.size, 1)
 })
+
+test('connections that no server can take go to the pool that says sorry', async (t) => {
+  const [full, spare] = [await named(t, 'full'), await named(t, 'spare')]
+  const balancer = await evener(t, {
+    ...LOG,
+    listeners: { db: { bind: '127.0.0.1:0', tcp: { pool: 'servers' } } },
+    pools: {
+      servers: { servers: [full.address], limits: { maxConnections: 1, queue: { size: 1, timeout: '50ms' } }, sorry: { pool: 'spare' } },
+      spare: { servers: [{ name: 'spare', address: spare.address }] },
+    },
+  })
+  const port = await balancer.port('db')
+  assert.equal(await (await client(t, { port })).readUntil('\n'), 'full\n')
+  const waited = await client(t, { port })
+  assert.equal(await waited.readUntil('\n'), 'spare\n')
+  waited.end()
+  await balancer.printed(/line db spare 1 complete/)
+  await balancer.call('PATCH', `/api/v1/pools/servers/servers/${full.address}`, { admin: 'maintenance' })
+  assert.equal(await (await client(t, { port })).readUntil('\n'), 'spare\n')
+})

@@ -173,6 +173,18 @@ test('limits of the pool hold, and without a server datagrams are dropped and co
   await counter(balancer, /evener_udp_dropped_datagrams_total\{listener="logs",reason="no-server"\} 1\n/)
 })
 
+test('datagrams that no server can take go to the pool that says sorry', async (t) => {
+  const [one, spare] = [await named(t, 'one'), await named(t, 'spare')]
+  const balancer = await evener(t, {
+    listeners: { logs: { bind: '127.0.0.1:0', udp: { pool: 'servers' } } },
+    pools: {
+      servers: { servers: [{ name: 'one', address: one.address, admin: 'drain' }], sorry: { pool: 'spare' } },
+      spare: { servers: [spare.address] },
+    },
+  })
+  assert.equal(await ask(await peer(t), await balancer.port('logs'), 'x'), 'spare x')
+})
+
 test('a client stays with its server by a hash of its address', async (t) => {
   const servers = [await named(t, 'a'), await named(t, 'b'), await named(t, 'c')]
   const { port } = await start(t, servers, { udp: { datagrams: 1, responses: 1 }, pool: { algorithm: 'source-hash' } })

@@ -1,5 +1,5 @@
 import type { DatagramHandler, DatagramSocket, Endpoint } from '../../engine/index.ts'
-import { ALL_FULL, type PickContext } from '../../pool/index.ts'
+import { ALL_FULL, type PickContext, type Pool } from '../../pool/index.ts'
 import type { DatagramListener } from './listener.ts'
 import { DatagramSession } from './session.ts'
 import { SessionTable } from './session-table.ts'
@@ -69,7 +69,7 @@ export class DatagramPort implements DatagramHandler {
     const index = choose(session, listener.pick)
     if (index < 0) return this.#drop(index === ALL_FULL ? DATAGRAM_DROP.SERVERS_FULL : DATAGRAM_DROP.NO_SERVER)
     if (!session.open(index)) {
-      site.pool.pool.release(index)
+      session.pool.pool.release(index)
       return this.#drop(DATAGRAM_DROP.SESSION_LIMIT)
     }
     site.use.exchanges++
@@ -86,15 +86,24 @@ export class DatagramPort implements DatagramHandler {
   }
 }
 
-/** The index of a server, acquired; or what pick() said instead. */
+/** The index of a server of the session's pool or, where that has none, of its `sorry` pool; or what pick() said last. */
 function choose(session: DatagramSession, context: PickContext): number {
-  const { pool } = session.site.pool
   context.keySource = session
-  context.begin(session.worker.engine.wallClock())
+  for (;;) {
+    const index = chooseFrom(session.pool.pool, context, session.worker.engine.wallClock())
+    const next = session.pool.sorry?.pool
+    if (index >= 0 || next === undefined || next === null) return index
+    session.pool = next
+  }
+}
+
+/** The index of a server, acquired; or what pick() said instead. */
+function chooseFrom(pool: Pool, context: PickContext, nowMs: number): number {
+  context.begin(nowMs)
   for (let races = 0; races < MAX_RACES; races++) {
     const index = pool.pick(context)
     if (index < 0) return index
-    if (!pool.acquire(index, context.nowMs)) continue
+    if (!pool.acquire(index, nowMs)) continue
     pool.remember(index, context)
     return index
   }

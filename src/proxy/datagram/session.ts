@@ -2,6 +2,7 @@ import { ClientAddress, parseIp } from '../../core/index.ts'
 import { type CloseReason, type DatagramHandler, type DatagramSocket, Endpoint, Timer, type TimerTarget } from '../../engine/index.ts'
 import { type HashKey, type KeySource, NO_KEY, OUTCOME, type Outcome } from '../../pool/index.ts'
 import { hashAddress } from '../request-key.ts'
+import type { PoolState } from '../upstream/pool-state.ts'
 import type { ProxyWorker } from '../worker.ts'
 import type { DatagramPort } from './port.ts'
 import type { DatagramSite } from './site.ts'
@@ -22,6 +23,8 @@ export class DatagramSession implements DatagramHandler, TimerTarget, KeySource 
   /** The listener's part of the Plan under which the session began. */
   readonly site: DatagramSite
   readonly client = new Endpoint()
+  /** The listener's, or the `sorry` pool of that. */
+  pool: PoolState
   readonly startMs: number
   /** In the chain of the port's table. */
   next: DatagramSession | null = null
@@ -43,6 +46,7 @@ export class DatagramSession implements DatagramHandler, TimerTarget, KeySource 
     this.worker = port.listener.worker
     this.port = port
     this.site = site
+    this.pool = site.pool
     this.client.copy(client)
     this.startMs = this.worker.engine.now()
     this.#timer = new Timer(this)
@@ -61,7 +65,7 @@ export class DatagramSession implements DatagramHandler, TimerTarget, KeySource 
   /** Whether the listener wants another server for the next datagram, because this one is gone. */
   get isMisplaced(): boolean {
     if (!this.site.reselects) return false
-    const server = this.site.pool.pool.servers[this.serverIndex]
+    const server = this.pool.pool.servers[this.serverIndex]
     return server.health === 'down' || server.admin === 'maintenance'
   }
 
@@ -72,7 +76,7 @@ export class DatagramSession implements DatagramHandler, TimerTarget, KeySource 
 
   /** Opens the socket to the server that was picked and acquired. False where there is none left. */
   open(serverIndex: number): boolean {
-    const { pool, servers } = this.site.pool
+    const { pool, servers } = this.pool
     const socket = this.worker.engine.connectDatagrams(servers[serverIndex].address, this)
     if (socket === undefined) return false
     this.serverIndex = serverIndex
@@ -124,7 +128,7 @@ export class DatagramSession implements DatagramHandler, TimerTarget, KeySource 
 
   end(termination: number): void {
     if (this.#server === null) return
-    const { pool } = this.site.pool
+    const { pool } = this.pool
     this.termination = termination
     this.#server.close()
     this.#server = null
@@ -148,6 +152,6 @@ export class DatagramSession implements DatagramHandler, TimerTarget, KeySource 
   #report(outcome: Outcome, latencyMs: number): void {
     if (this.#isReported) return
     this.#isReported = true
-    this.site.pool.pool.report(this.serverIndex, outcome, latencyMs, this.worker.engine.wallClock())
+    this.pool.pool.report(this.serverIndex, outcome, latencyMs, this.worker.engine.wallClock())
   }
 }

@@ -37,7 +37,7 @@ export class StreamWait implements WaitTarget {
   }
 
   expired(): void {
-    giveUp(this.stream, STREAM_END.SERVERS_FULL)
+    refuse(this.stream, STREAM_END.SERVERS_FULL)
   }
 }
 
@@ -62,7 +62,20 @@ function open(stream: Stream): void {
   const index = mustWait ? ALL_FULL : choose(stream)
   if (index >= 0) connect(stream, index)
   else if (index === ALL_FULL && pool.queue !== null) wait(stream, pool)
-  else giveUp(stream, index === ALL_FULL ? STREAM_END.SERVERS_FULL : STREAM_END.NO_SERVER)
+  else refuse(stream, index === ALL_FULL ? STREAM_END.SERVERS_FULL : STREAM_END.NO_SERVER)
+}
+
+/** No server of the pool can take it: its `sorry` pool, or the end. */
+function refuse(stream: Stream, termination: number): void {
+  const { sorry } = stream.route as StreamRoute
+  if (sorry === null) {
+    giveUp(stream, termination)
+    return
+  }
+  givePickBack(stream)
+  stream.wait = null
+  stream.route = sorry
+  open(stream)
 }
 
 /** Ends a stream that has no server. */
@@ -155,7 +168,7 @@ function connect(stream: Stream, index: number): void {
 
 function wait(stream: Stream, pool: Pool): void {
   stream.wait = new StreamWait(stream)
-  if (!pool.queue?.enter(stream.wait.waiter, PRIORITY, stream.worker.engine.wallClock())) giveUp(stream, STREAM_END.SERVERS_FULL)
+  if (!pool.queue?.enter(stream.wait.waiter, PRIORITY, stream.worker.engine.wallClock())) refuse(stream, STREAM_END.SERVERS_FULL)
 }
 
 function givePickBack(stream: Stream): void {

@@ -28,6 +28,8 @@ export interface StreamRoute {
   /** null for every connection. */
   readonly match: StreamMatch | null
   readonly pool: PoolState
+  /** Where connections go that get no server here; null where they are reset. */
+  readonly sorry: StreamRoute | null
   readonly connectMs: number
   readonly proxyProtocol: ProxyProtocolPlan | null
 }
