@@ -68,6 +68,7 @@ function introduce(
   servers    ${NAMES.map((name, index) => `${name} ${addresses[index]}`).join('   ')}
 
   Try:  curl http://${listen}/hello        again and again, and watch the lines below
+        evener top                         in another terminal
         evener server drain demo/bee       and it gets no more requests
         Ctrl-C                             ends it
 

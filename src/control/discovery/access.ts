@@ -22,7 +22,10 @@ function systemResolvers(): SocketAddress[] {
 }
 
 async function listInFile({ path }: FileDiscoveryPlan): Promise<unknown> {
-  const { size } = await stat(path).catch(tellCode)
+  const found = await stat(path).catch(tellCode)
+  const { size } = found
+  // Reading a pipe would wait for ever.
+  if (!found.isFile()) throw new Error('it is not a file')
   if (size > MAX_BYTES) throw new Error(`it has ${size} bytes, and at most ${MAX_BYTES} are read`)
   const text = await readFile(path, 'utf8').catch(tellCode)
   try {

@@ -15,7 +15,12 @@ export const dnsTransport: DnsTransport = {
     const timer = setTimeout(() => reject(silence(timeoutMs)), timeoutMs)
     socket.on('error', (error) => reject(inWords(error)))
     socket.on('message', (answer) => {
-      if (accepts(answer)) resolve(answer)
+      try {
+        if (accepts(answer)) resolve(answer)
+      } catch (error) {
+        // Whatever a datagram does to the parser, it ends this question and not the process.
+        reject(error as Error)
+      }
     })
     socket.connect(server.port, server.host, () => socket.send(query))
     return promise.finally(() => {
