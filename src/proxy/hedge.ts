@@ -1,9 +1,10 @@
 import { Timer, type TimerTarget } from '../engine/index.ts'
 import { METHOD } from '../http/index.ts'
 import { OUTCOME, type Outcome } from '../pool/index.ts'
-import { attempt, releaseServer, reportAttempt } from './attempt.ts'
+import { releaseServer, reportAttempt, useConnection } from './attempt.ts'
 import type { Exchange } from './exchange.ts'
 import { chooseServer } from './pick.ts'
+import type { RouteState } from './site.ts'
 import type { UpstreamConnection } from './upstream/connection.ts'
 import type { PoolState } from './upstream/pool-state.ts'
 import type { UpstreamServer } from './upstream/server.ts'
@@ -46,21 +47,16 @@ export class Hedge implements TimerTarget {
   /** The first attempt took its time: another one is made, where that is safe and a server is left. */
   expired(): void {
     const exchange = this.#exchange
-    const { pool, series } = exchange.pool as PoolState
+    const { pool } = exchange.pool as PoolState
     if (!mayHedge(exchange)) return
     exchange.pick.nowMs = exchange.worker.engine.wallClock()
     if (pool.retryBudget !== null && !pool.retryBudget.withdraw(exchange.pick.nowMs)) return
     this.#keep()
     const index = chooseServer(exchange)
     if (index < 0) return
-    if (index === this.#serverIndex) {
-      this.#giveBack(index)
-      return
-    }
-    exchange.race = this
-    exchange.worker.counters.hedged(series)
-    attempt(exchange)
-    this.#second = exchange.upstream
+    const upstream = index === this.#serverIndex ? null : this.#connect()
+    if (upstream === null) this.#giveBack(index)
+    else this.#race(upstream)
   }
 
   /** Puts the attempt that has something to say into the exchange's fields. */
@@ -106,7 +102,24 @@ export class Hedge implements TimerTarget {
     if (upstream !== null) upstream.discard()
   }
 
-  /** There is no other server: nothing is won by asking the same one twice. */
+  #connect(): UpstreamConnection | null {
+    const { server, route } = this.#exchange
+    const chosen = server as UpstreamServer
+    return chosen.takeIdle() ?? chosen.connect((route as RouteState).timeouts.connectMs)
+  }
+
+  #race(upstream: UpstreamConnection): void {
+    const exchange = this.#exchange
+    exchange.race = this
+    exchange.worker.counters.hedged((exchange.pool as PoolState).series)
+    exchange.attempts++
+    exchange.attemptMs = exchange.worker.engine.now()
+    exchange.isHeadSent = false
+    this.#second = upstream
+    useConnection(exchange, upstream)
+  }
+
+  /** There is no other server (and nothing is won by asking the same one twice), or it has as many connections as it may. */
   #giveBack(index: number): void {
     const { pool } = this.#exchange.pool as PoolState
     pool.report(index, OUTCOME.CANCELLED, -1, this.#exchange.pick.nowMs)
