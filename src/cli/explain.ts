@@ -15,7 +15,10 @@ interface ExplainFlags {
 export function explainCommand(): Command {
   return new Command('explain')
     .description('tell which route, pool and servers a request or connection would get, and why')
-    .argument('<target>', 'path with query, or a whole URL; for a tcp listener the name that TLS asks for, "-" for none')
+    .argument(
+      '<target>',
+      'path with query, or a whole URL; for a tcp listener the name that TLS asks for, "-" for none, as for udp and packet',
+    )
     .requiredOption('-c, --config <file>', 'configuration file')
     .option('--listener <name>', 'listener that receives it, the first one without this')
     .option('-X, --method <method>', 'request method', 'GET')
@@ -66,6 +69,8 @@ function describePool(plan: Plan, name: string, sourceOf: (path: string) => stri
 
 /** What the route that matches does; undefined where none does. */
 function actionOf(plan: Plan, { listener: name, match }: Explanation): Action | undefined {
+  const packet = plan.packet?.listeners.find((each) => each.name === name)
+  if (packet !== undefined && match >= 0) return { kind: 'pool', pool: packet.pool }
   const listener = plan.listeners.find((each) => each.name === name)
   if (listener === undefined || match < 0) return undefined
   if (listener.kind === 'http') return listener.routes[match].action
@@ -85,7 +90,7 @@ function formatExplanation(explanation: Explanation, sourceOf: (path: string) =>
     for (const predicate of route.predicates)
       lines.push(`      ${predicate.holds ? '✔' : '✖'} ${predicate.predicate}: wants ${predicate.expected}, has ${predicate.actual}`)
   }
-  if (explanation.match < 0) lines.push('  no route matches: the answer is 404, a connection is reset')
+  if (explanation.match < 0) lines.push('  no route matches: the answer is 404, a connection is reset, a packet dropped')
   return lines.join('\n')
 }
 

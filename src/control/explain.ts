@@ -3,6 +3,7 @@ import { ClientAddress, parseIp } from '../core/index.ts'
 import { parseRequestHead, REJECTIONS, RequestHead } from '../http/index.ts'
 import { PATH_REFUSED, type RouteExplanation, Router } from '../route/index.ts'
 import { explainConnection } from './explain-connection.ts'
+import { explainPacket } from './packet-explain.ts'
 
 /** A request as `evener explain` is told of it. */
 export interface ExplainedRequest {
@@ -38,9 +39,15 @@ const MAX_FIELDS = 256
 
 /** Walks a request through a Plan as a worker would, without sending anything. Throws with a sentence when there is no such listener. */
 export function explainRequest(plan: Plan, request: ExplainedRequest): Explanation {
-  const listener = request.listener === undefined ? plan.listeners[0] : plan.listeners.find(({ name }) => name === request.listener)
-  if (listener === undefined)
-    throw new Error(`there is no listener "${request.listener}"; there are ${plan.listeners.map(({ name }) => `"${name}"`).join(', ')}`)
+  const packets = plan.packet?.listeners ?? []
+  const wanted = request.listener ?? plan.listeners[0]?.name ?? packets[0]?.name
+  const listener = plan.listeners.find(({ name }) => name === wanted)
+  const packetListener = packets.find(({ name }) => name === wanted)
+  if (packetListener !== undefined) return explainPacket(packetListener, request.client)
+  if (listener === undefined) {
+    const names = [...plan.listeners, ...packets].map(({ name }) => `"${name}"`)
+    throw new Error(`there is no listener "${request.listener}"; there are ${names.join(', ')}`)
+  }
   if (listener.kind === 'udp') {
     const { name } = listener
     return {

@@ -1,6 +1,6 @@
 /** Every folder of examples/ is started, with its own servers, and does what its README says. */
 import assert from 'node:assert/strict'
-import { spawn } from 'node:child_process'
+import { execFileSync, spawn } from 'node:child_process'
 import { createSocket } from 'node:dgram'
 import { once } from 'node:events'
 import { globSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
@@ -10,6 +10,7 @@ import { WebSocket } from 'ws'
 import { type Cleanup, temporaryFolder } from '../support/cleanup.ts'
 import { type RequestOptions, request } from '../support/client.ts'
 import { type Evener, serving, startFile } from '../support/evener.ts'
+import { needsRoot } from '../support/needs.ts'
 import { fieldValue, type WireResponse } from '../support/wire.ts'
 
 const EXAMPLES = join(import.meta.dirname, '../../examples')
@@ -19,9 +20,19 @@ test('every example is started by a test below, and listed', () => {
   const self = readFileSync(import.meta.filename, 'utf8')
   const list = readFileSync(join(EXAMPLES, 'README.md'), 'utf8')
   for (const { name } of folders) {
-    assert.ok(self.includes(`startExample(t, '${name}'`), `examples/${name} is not tested`)
+    assert.ok(self.includes(`startExample(t, '${name}'`) || self.includes(`'${name}/try.sh'`), `examples/${name} is not tested`)
     assert.ok(list.includes(`[${name}](${name})`), `examples/${name} is not in examples/README.md`)
   }
+})
+
+test('packet: the kernel forwards in namespaces, by weight, and nothing is left', needsRoot('ip', 'ethtool', 'curl'), () => {
+  const said = execFileSync('sh', [join(EXAMPLES, 'packet/try.sh')], {
+    encoding: 'utf8',
+    stdio: ['ignore', 'pipe', 'ignore'],
+    timeout: 60_000,
+  })
+  assert.deepEqual([said.match(/^server a$/gm)?.length, said.match(/^server b$/gm)?.length], [6, 3])
+  assert.doesNotMatch(execFileSync('ip', ['netns', 'list'], { encoding: 'utf8' }), /evener-try/)
 })
 
 test('proxy: requests are shared by weight', async (t) => {
