@@ -4,6 +4,7 @@ import { test } from 'node:test'
 import { client, requestBytes } from '../support/client.ts'
 import { type Evener, evener, proxyTo } from '../support/evener.ts'
 import { answering, origin, rawOrigin } from '../support/origin.ts'
+import { fieldValue } from '../support/wire.ts'
 
 const MIB = 1024 * 1024
 
@@ -147,3 +148,38 @@ async function connections(balancer: Evener): Promise<number> {
   const { text } = await balancer.call('GET', '/metrics')
   return Number(/^evener_connections\{.*\} (\d+)$/m.exec(text)?.[1])
 }
+
+test('an answer that comes before the body has ends the connection, and what follows is no request', async (t) => {
+  const server = await rawOrigin(t, async (wire) => {
+    await wire.readUntil('\r\n\r\n')
+    await wire.write('HTTP/1.1 403 Forbidden\r\nContent-Length: 2\r\n\r\nno')
+  })
+  const balancer = await evener(t, proxyTo([server.address]))
+  const wire = await client(t, { port: await balancer.port('web') })
+  await wire.write('POST / HTTP/1.1\r\nHost: test\r\nContent-Length: 40\r\n\r\n')
+  const answer = await wire.readResponse('POST')
+  assert.equal(answer.status, 403)
+  assert.equal(fieldValue(answer, 'connection'), 'close')
+  await wire.write('GET /smuggled HTTP/1.1\r\nHost: test\r\n\r\n')
+  assert.equal((await wire.readToEnd()).length, 0)
+  await (await server.connection(0)).closed()
+  assert.equal(server.wires.length, 1)
+})
+
+test('a client that has sent its whole request and FIN still gets its answer', async (t) => {
+  const server = await rawOrigin(t, async (wire) => {
+    await wire.readRequest()
+    asked.resolve()
+    await answers.promise
+    await wire.write('HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nlate')
+  })
+  const [asked, answers] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()]
+  const balancer = await evener(t, proxyTo([server.address]))
+  const wire = await client(t, { port: await balancer.port('web') })
+  await wire.write(requestBytes('/', { method: 'POST', body: 'whole' }))
+  wire.end()
+  await asked.promise
+  answers.resolve()
+  assert.equal((await wire.readResponse('POST')).body.toString(), 'late')
+  assert.equal((await wire.readToEnd()).length, 0)
+})

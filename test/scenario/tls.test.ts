@@ -9,6 +9,7 @@ import { type Evener, evener, proxyTo } from '../support/evener.ts'
 import { needs } from '../support/needs.ts'
 import { Authority, type IssuedCertificate } from '../support/openssl.ts'
 import { origin } from '../support/origin.ts'
+import { Wire } from '../support/wire.ts'
 
 const openssl = needs('openssl')
 
@@ -51,6 +52,20 @@ test('curl is served over HTTPS, and the server learns so', needs('openssl', 'cu
   assert.equal(app.requests[0].headers['x-forwarded-proto'], 'https')
   assert.equal(app.requests[1].body.length, 100_000)
   assert.equal(await counter(running, 'evener_tls_handshakes_total{listener="web",result="full"}'), 1)
+})
+
+test('a request target with https is for this listener, and goes on in origin-form', openssl, async (t) => {
+  const app = await origin(t)
+  const issued = new Authority(t).issue({ name: 'shop.test' })
+  const running = await evener(t, proxyTo([app.address], { listener: { tls: { certificates: files(issued) } } }))
+  const socket = connectTls({ host: '127.0.0.1', port: await running.port('web'), rejectUnauthorized: false })
+  const wire = new Wire(socket)
+  await wire.write('GET https://other.test/x?y HTTP/1.1\r\nHost: shop.test\r\n\r\n')
+  assert.equal((await wire.readResponse()).status, 200)
+  socket.destroy()
+  assert.equal(app.requests[0].uri, '/x?y')
+  assert.equal(app.requests[0].headers.host, 'other.test')
+  assert.equal(app.requests[0].headers['x-forwarded-proto'], 'https')
 })
 
 test('the name that a client asks for chooses the certificate, wildcards and key types included', openssl, async (t) => {
