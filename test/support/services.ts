@@ -7,14 +7,15 @@ import { type Peer, startPeer } from './peers.ts'
 
 /** The servers that checks are tried on: each with all that it writes in a folder of its own, on loopback only. */
 
-/** exim: SMTP with STARTTLS on the first port, over TLS on the second. */
+/** exim: SMTP with STARTTLS on the first port, over TLS on the second. Root only: for others it forgets its privileges and its spool. */
 export function exim(t: Cleanup, { certFile, keyFile }: Certificate): Promise<Peer> {
   return startPeer(t, 2, (ports, folder) => {
     const file = join(folder, 'exim.conf')
     mkdirSync(join(folder, 'spool'))
     writeFileSync(
       file,
-      `${isRoot ? 'exim_user = root\nexim_group = root' : ''}
+      `exim_user = root
+exim_group = root
 primary_hostname = mail.test
 spool_directory = ${folder}/spool
 log_file_path = ${folder}/%slog
@@ -31,7 +32,7 @@ tls_privatekey = ${keyFile}
   })
 }
 
-/** Dovecot: IMAP, IMAP over TLS, POP3, POP3 over TLS; any user may log in with the password "secret". */
+/** Dovecot: IMAP, IMAP over TLS, POP3, POP3 over TLS; any user may log in with the password "secret". Root only: it separates users. */
 export function dovecot(t: Cleanup, { certFile, keyFile }: Certificate): Promise<Peer> {
   return startPeer(t, 4, ([imap, imaps, pop3, pop3s], folder) => {
     const file = join(folder, 'dovecot.conf')
@@ -40,11 +41,9 @@ export function dovecot(t: Cleanup, { certFile, keyFile }: Certificate): Promise
     mkdirSync(join(folder, 'mail'))
     chmodSync(join(folder, 'mail'), 0o777)
     const listener = (name: string, port: number) => `inet_listener ${name} {\n port = ${port}\n }`
-    const [uid, gid] = isRoot ? [65534, 65534] : [process.getuid?.(), process.getgid?.()]
     writeFileSync(
       file,
-      `${isRoot ? '' : `default_internal_user = ${uid}\ndefault_login_user = ${uid}\ndefault_internal_group = ${gid}`}
-base_dir = ${folder}/run
+      `base_dir = ${folder}/run
 state_dir = ${folder}/state
 log_path = /dev/stderr
 protocols = imap pop3
@@ -62,7 +61,7 @@ passdb {
 }
 userdb {
  driver = static
- args = uid=${uid} gid=${gid} home=${folder}/mail/%u
+ args = uid=65534 gid=65534 home=${folder}/mail/%u
 }
 service imap-login {
  chroot =

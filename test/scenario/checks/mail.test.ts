@@ -2,10 +2,10 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { selfSigned } from '../../support/certificate.ts'
 import { runCheck } from '../../support/check-run.ts'
-import { needs } from '../../support/needs.ts'
+import { needsRoot } from '../../support/needs.ts'
 import { dovecot, exim } from '../../support/services.ts'
 
-test('smtp checks of exim', needs('exim4', 'openssl'), async (t) => {
+test('smtp checks of exim', needsRoot('exim4', 'openssl'), async (t) => {
   const certificate = selfSigned(t, 'mail.test')
   const { ports } = await exim(t, certificate)
   const [plain, secure] = ports.map((port) => `127.0.0.1:${port}`)
@@ -30,7 +30,7 @@ test('smtp checks of exim', needs('exim4', 'openssl'), async (t) => {
   })
 })
 
-test('imap and pop3 checks of Dovecot', needs('dovecot', 'openssl'), async (t) => {
+test('imap and pop3 checks of Dovecot', needsRoot('dovecot', 'openssl'), async (t) => {
   const { ports } = await dovecot(t, selfSigned(t))
   const [imap, imaps, pop3, pop3s] = ports.map((port) => `127.0.0.1:${port}`)
   const login = { user: 'u"v', password: 'secret' }
