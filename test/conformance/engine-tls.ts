@@ -207,6 +207,17 @@ export function tls(backend: Backend): void {
     await accepted[0].until(() => accepted[0].count('ended') === 1)
   })
 
+  it('a session is resumed on its own listener, and on no other', async (t) => {
+    const test = await engineFor(t, backend)
+    const [one, other] = [await listenSecure(test), await listenSecure(test, {}, { id: 'other' })]
+    const first = await secureWitness(t, one.address)
+    const session = await new Promise<Buffer>((resolve) => first.socket.once('session', resolve))
+    const again = await secureWitness(t, one.address, { session })
+    assert.equal(again.socket.isSessionReused(), true)
+    const elsewhere = await secureWitness(t, other.address, { session })
+    assert.equal(elsewhere.socket.isSessionReused(), false)
+  })
+
   it('TLS may begin behind bytes in the clear, in the same piece or later', async (t) => {
     const test = await engineFor(t, backend)
     const tlsServer = test.engine.tlsServer(serverOptions())
