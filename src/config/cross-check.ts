@@ -1,7 +1,7 @@
 import { addressBytes, formatAddress, type SocketAddress } from '../core/index.ts'
 import { type ConfigCode, isSlowRegex, type Path } from '../schema/index.ts'
 import type { Finding } from './diagnostic.ts'
-import { checkPackets } from './packet-check.ts'
+import { checkPackets, findIdlePacketOptions } from './packet-check.ts'
 import type { Plan } from './plan.ts'
 import { checkPoolReferences, checkSorryPools, type PoolReference, unknownPool } from './pool-check.ts'
 import { findUnreachable } from './reachability.ts'
@@ -40,8 +40,10 @@ export function checkReferences(values: unknown): Finding[] {
       name([...path, 'split', 'pools', Number(index)], textMember(branch, 'pool'))
     if (pool === undefined && split === undefined) idle.push(...checkIdleOptions(path, route))
   }
-  for (const [listener, entry] of Object.entries(member(values, 'listeners') ?? {}))
+  for (const [listener, entry] of Object.entries(member(values, 'listeners') ?? {})) {
     name(['listeners', listener, 'packet'], textMember(member(entry, 'packet'), 'pool'))
+    idle.push(...findIdlePacketOptions(listener, entry))
+  }
   const pools = member(values, 'pools') ?? {}
   for (const [pool, entry] of Object.entries(pools)) name(['pools', pool, 'sorry'], textMember(member(entry, 'sorry'), 'pool'))
   return [...idle, ...checkPoolReferences(references, Object.keys(pools))]

@@ -125,3 +125,23 @@ function checkOverlaps(plan: Plan, listeners: readonly PacketListenerPlan[]): Fi
 function fail(path: Path, code: ConfigCode, message: string, hint?: string): Finding {
   return { path, part: 'value', complaint: { code, message, hint } }
 }
+
+/** Options, as they are written, that say nothing beside the others. */
+export function findIdlePacketOptions(listener: string, entry: unknown): Finding[] {
+  const { bind, packet } = (entry ?? {}) as { bind?: unknown; packet?: unknown }
+  if (typeof packet !== 'object' || packet === null) return []
+  const { forward } = packet as { forward?: unknown }
+  const hasOpenPort = [bind].flat().some((where) => typeof where === 'string' && where.endsWith(':0'))
+  const reasons: [option: string, isIdle: boolean, why: string][] = [
+    ['local', forward !== 'fullnat', 'it belongs to forward: fullnat'],
+    ['tunnel', forward !== 'tun', 'it belongs to forward: tun'],
+    ['ports', !hasOpenPort, 'no address in "bind" has port 0'],
+  ]
+  return reasons
+    .filter(([option, isIdle]) => isIdle && option in packet)
+    .map(([option, , why]) => ({
+      path: ['listeners', listener, 'packet', option],
+      part: 'key',
+      complaint: { severity: 'warning', code: 'CONFIG_UNUSED', message: `"${option}" does nothing: ${why}` },
+    }))
+}

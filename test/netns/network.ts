@@ -139,4 +139,9 @@ export class Stream {
     const { value } = await this.#answers.next()
     return String(value)
   }
+
+  /** Closes the connection. */
+  end(): void {
+    this.#child.stdin?.end()
+  }
 }

@@ -111,3 +111,17 @@ test(
     assert.deepEqual(ask(network, 1), { x: 1 })
   },
 )
+
+test('with atExit: remove a stop takes no new flows, waits for the open ones to end, and leaves no program', NEEDED, async (t) => {
+  const network = await layWeb(t, 'nat')
+  const product = await Product.start(network, 'lb', configuration('nat'))
+  const client = network.stream('client', VIP, 80)
+  const server = await client.ask()
+  const stopped = product.stop()
+  await product.logged('draining')
+  assert.deepEqual(ask(network, 1), { x: 1 })
+  assert.equal(await client.ask(), server)
+  client.end()
+  assert.equal(await stopped, 0)
+  assert.doesNotMatch(network.run('lb', 'ip', 'link', 'show', 'c1'), /prog\/xdp/)
+})

@@ -5,7 +5,9 @@ import { createInterface } from 'node:readline'
 const agent = new Agent({ keepAlive: true, maxSockets: 1 })
 const [host, port] = process.argv.slice(2)
 
-createInterface({ input: process.stdin }).on('line', () => {
+const questions = createInterface({ input: process.stdin })
+questions.on('close', () => agent.destroy())
+questions.on('line', () => {
   const asked = request({ host, port: Number(port), agent, timeout: 5000 }, (response) => {
     let body = ''
     response.on('data', (chunk) => {
