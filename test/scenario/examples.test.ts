@@ -97,6 +97,20 @@ test('tcp-udp: connections are shared out by number, datagrams are passed on, bo
   assert.equal(String((await received)[0]), '<13>hello')
 })
 
+test('discovery: servers come and go with a file', async (t) => {
+  const { get, ports, evener } = await startExample(t, 'discovery')
+  const seen = async (): Promise<(string | undefined)[]> => {
+    const found = new Set<string | undefined>()
+    for (let i = 0; i < 8; i++) found.add(/^server (\d+)/.exec(text(await get('/')))?.[1])
+    return [...found].sort()
+  }
+  assert.deepEqual(await seen(), ports.map(String).sort())
+  writeFileSync(join(evener.folder, 'servers.yaml'), `- { name: b, address: "127.0.0.1:${ports[1]}" }\n`)
+  await evener.printed(/1 server: - c 127/)
+  while ((await evener.status()).pools[0].servers.length > 2);
+  assert.deepEqual(await seen(), ports.slice(0, 2).map(String).sort())
+})
+
 test('canary: a header and one in twenty get the new version, and a cookie keeps it', async (t) => {
   const { get, ports, count } = await startExample(t, 'canary')
   assert.match(text(await get('/', { fields: { 'X-Canary': '1' } })), new RegExp(`^server ${ports[2]},`))
@@ -191,9 +205,14 @@ test('https: a certificate made on the spot, a redirect to it, and routes by the
 async function startExample(t: TestContext, name: string, servers = ['servers.mjs', 'servers.mjs', 'servers.mjs']): Promise<Example> {
   const ports = await Promise.all(servers.map((script) => startServer(t, join(EXAMPLES, script))))
   const [file] = globSync('evener.*', { cwd: join(EXAMPLES, name) })
-  const original = readFileSync(join(EXAMPLES, name, file), 'utf8')
-  const copy = ports.reduce((content, port, index) => content.replaceAll(String(3001 + index), String(port)), original)
-  const configFile = join(temporaryFolder(t), basename(file))
+  const folder = temporaryFolder(t)
+  const copyOf = (path: string) => {
+    const original = readFileSync(join(EXAMPLES, name, path), 'utf8').replaceAll(`examples/${name}/`, `${folder}/`)
+    return ports.reduce((content, port, index) => content.replaceAll(String(3001 + index), String(port)), original)
+  }
+  const copy = copyOf(file)
+  const configFile = join(folder, basename(file))
+  for (const other of globSync('servers.*', { cwd: join(EXAMPLES, name) })) writeFileSync(join(folder, other), copyOf(other))
   writeFileSync(
     configFile,
     copy.replace('127.0.0.1:8080', '127.0.0.1:0').replace('127.0.0.1:9900', '127.0.0.1:0').replace('127.0.0.1:8081', '127.0.0.2:0'),
