@@ -49,6 +49,7 @@ function armHedge(exchange: Exchange, delayMs: number): void {
 export function sendRequest(exchange: Exchange): void {
   const upstream = exchange.upstream as UpstreamConnection
   upstream.sentBefore = upstream.connection.sentBytes
+  upstream.receivedBefore = upstream.connection.receivedBytes
   if (!writeRequestHead(exchange, upstream.connection)) {
     failAttempt(exchange, TERMINATION.OVERLOAD)
     return
@@ -72,9 +73,10 @@ export function failAttempt(exchange: Exchange, termination: number): void {
   }
   const upstream = exchange.upstream
   const nothingSent = upstream === null || !exchange.isHeadSent || upstream.connection.sentBytes === upstream.sentBefore
+  const nothingCame = upstream === null || upstream.connection.receivedBytes === upstream.receivedBefore
   releaseServer(exchange, outcomeOf(termination))
   if (upstream !== null) upstream.discard()
-  if (mayRetry(exchange, termination, nothingSent) && retry(exchange)) return
+  if (mayRetry(exchange, termination, nothingSent, nothingCame) && retry(exchange)) return
   if (exchange.isRequestComplete === false) exchange.keepAlive = false
   answerError(exchange, termination, TERMINATIONS[termination].status)
 }

@@ -11,11 +11,11 @@ import type { PoolState } from './upstream/pool-state.ts'
 import { enterQueue, park } from './wait.ts'
 
 /** Whether the request may be tried again after an attempt that failed before any byte of a response was passed on. */
-export function mayRetry(exchange: Exchange, termination: number, nothingSent: boolean): boolean {
+export function mayRetry(exchange: Exchange, termination: number, nothingSent: boolean, nothingCame: boolean): boolean {
   const { retry } = exchange.route as RouteState
   if (!exchange.isReplayable || exchange.attempts >= retry.attempts || exchange.downstream?.phase === PHASE.CLOSED) return false
   if (isConnectFailure(termination)) return retry.onConnectFailure
-  if (nothingSent || (isIdempotent(exchange.request.method) && diedInReuse(exchange, termination))) {
+  if (nothingSent || (nothingCame && isIdempotent(exchange.request.method) && diedInReuse(exchange, termination))) {
     exchange.needsFreshConnection = true
     return true
   }

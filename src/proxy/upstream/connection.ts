@@ -23,6 +23,8 @@ export class UpstreamConnection implements ConnectionHandler, TimerTarget {
   idleIndex = -1
   /** connection.sentBytes when the running request began, to tell whether any of it left. */
   sentBefore = 0
+  /** connection.receivedBytes at that time, to tell whether anything of a response came. */
+  receivedBefore = 0
   isOpen = false
   isClosed = false
   /** The server has sent FIN. */
