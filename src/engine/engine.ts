@@ -23,8 +23,8 @@ export interface ListenOptions {
 export interface Listener {
   /** The bound address, with the port that the kernel chose where 0 was asked for. */
   readonly address: SocketAddress
-  /** Accepts what is already in the queue, then stops listening. Accepted connections go on. */
-  close(): void
+  /** Accepts what is already in the queue, then stops listening; resolves when both are done. Accepted connections go on. */
+  close(): Promise<void>
   /** Stops and resumes accepting without closing the socket (connection limit reached). */
   pause(): void
   resume(): void

@@ -86,7 +86,7 @@ export class Sites {
     this.#tlsServers.rollback(prepared.tlsServers)
     this.#datagrams.rollback(prepared.ports)
     const inForce = new Set(this.#sockets.values())
-    for (const socket of prepared.sockets.values()) if (!inForce.has(socket)) socket.listener.close()
+    for (const socket of prepared.sockets.values()) if (!inForce.has(socket)) void socket.listener.close()
   }
 
   commit(prepared: PreparedSites): void {
@@ -120,18 +120,19 @@ export class Sites {
     this.#tls.commit(tls)
     this.#tlsServers.commit(tlsServers)
     const kept = new Set(sockets.values())
-    for (const socket of this.#sockets.values()) if (!kept.has(socket)) socket.listener.close()
+    for (const socket of this.#sockets.values()) if (!kept.has(socket)) void socket.listener.close()
     for (const [key, server] of this.#servers) if (servers.get(key) !== server) server.retire()
     this.#sockets = sockets
     this.#servers = servers
   }
 
-  /** Stops listening; connections go on. */
-  close(): void {
-    for (const socket of this.#sockets.values()) socket.listener.close()
+  /** Stops listening; connections go on. Resolves when those are there, too, that were waiting to be accepted. */
+  async close(): Promise<void> {
+    const closed = [...this.#sockets.values()].map((socket) => socket.listener.close())
     this.#sockets = new Map()
     this.#datagrams.close()
     for (const listener of this.#listeners.values()) listener.dropParked()
+    await Promise.all(closed)
   }
 
   /** Full listeners look for places. */

@@ -131,16 +131,18 @@ export class ProxyWorker {
    * From now on every response ends its connection. Idle connections are closed at once, streams go on; resolves when the last
    * one is gone.
    */
-  drain(): Promise<void> {
+  async drain(): Promise<void> {
     this.isDraining = true
-    this.sites.close()
+    const closed = this.sites.close()
     for (const downstream of [...this.#downstreams]) if (downstream.isIdle) downstream.connection.close()
+    // Before that connections may still come, and one that is answered must be logged before the worker ends.
+    await closed
     const [streamed, told, exchanged] = [Promise.withResolvers<void>(), Promise.withResolvers<void>(), Promise.withResolvers<void>()]
     this.streams.whenIdle(() => this.engine.defer(streamed.resolve))
     this.sessions.whenIdle(() => this.engine.defer(told.resolve))
     if (this.#downstreams.length === 0) exchanged.resolve()
     else this.#onIdle = exchanged.resolve
-    return Promise.all([streamed.promise, told.promise, exchanged.promise]).then(() => {})
+    await Promise.all([streamed.promise, told.promise, exchanged.promise])
   }
 
   get downstreams(): readonly DownstreamConnection[] {

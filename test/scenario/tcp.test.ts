@@ -293,8 +293,9 @@ test('a server that dies under load costs the connections that it had, and no ot
   let completed = 0
   const worker = async () => {
     while (!stopped) {
-      const wire = await client(t, { port })
+      let wire: Wire | undefined
       try {
+        wire = await client(t, { port })
         await wire.readUntil('\n')
         for (let i = 0; i < 5; i++) {
           await wire.write('ping')
@@ -305,7 +306,7 @@ test('a server that dies under load costs the connections that it had, and no ot
         completed++
       } catch {
         broken++
-        wire.socket.destroy()
+        wire?.socket.destroy()
       }
     }
   }

@@ -25,6 +25,7 @@ export class PortableListener implements Listener {
   #drainable = DEFAULT_BACKLOG
   #isPaused = false
   #isClosing = false
+  readonly #closed = Promise.withResolvers<void>()
 
   #tls: PortableTlsServer | null = null
   readonly #acceptor: PortableAcceptor
@@ -86,12 +87,13 @@ export class PortableListener implements Listener {
     this.#tls = tls instanceof PortableTlsServer ? tls : null
   }
 
-  close(): void {
-    if (this.#isClosing) return
+  close(): Promise<void> {
+    if (this.#isClosing) return this.#closed.promise
     this.#isClosing = true
     this.#isPaused = false
     this.resumeSoon()
     this.#closeWhenQuiet(this.#arrivals, 0)
+    return this.#closed.promise
   }
 
   closeNow(): Promise<void> {
@@ -99,6 +101,7 @@ export class PortableListener implements Listener {
     this.#takeParked()
     for (const socket of this.#parked.splice(0)) drop(socket)
     this.#engine.forgetListener(this)
+    this.#closed.resolve()
     return new Promise((resolve) => this.#server.close(() => resolve()))
   }
 

@@ -34,6 +34,7 @@ export class RingListener implements Listener {
   #isPaused = false
   #isClosing = false
   #isAbandoned = false
+  readonly #closed = Promise.withResolvers<void>()
 
   /** Takes the descriptor. */
   constructor(loop: Loop, fd: number, address: SocketAddress, accepted: Accepted, options: ListenOptions) {
@@ -49,12 +50,13 @@ export class RingListener implements Listener {
     this.#update()
   }
 
-  close(): void {
-    if (this.#isClosing) return
+  close(): Promise<void> {
+    if (this.#isClosing) return this.#closed.promise
     this.#isClosing = true
     this.#loop.timers.disarm(this.#retry)
     this.#update()
     if (!this.#isAccepting) this.#finish()
+    return this.#closed.promise
   }
 
   pause(): void {
@@ -74,7 +76,7 @@ export class RingListener implements Listener {
   /** Closes without accepting what waits in the queue. */
   abandon(): void {
     this.#isAbandoned = true
-    this.close()
+    void this.close()
   }
 
   /** The pause after a failure is over. */
@@ -156,6 +158,7 @@ export class RingListener implements Listener {
     this.#loop.ring.closeDescriptor(this.#fd)
     this.#loop.removeListener(this.#slot)
     if (this.address.family === 'unix') removeSocketFile(this.address.path)
+    this.#closed.resolve()
   }
 }
 
