@@ -41,6 +41,8 @@ export class Network {
     execFileSync('ip', ['netns', 'add', this.space(name)])
     this.#namespaces.push(name)
     this.run(name, 'ip', 'link', 'set', 'lo', 'up')
+    // Until an interface's link-local address is known to be its own, a second or two, it cannot ask for its neighbours' addresses.
+    this.run(name, 'sysctl', '-qw', 'net.ipv6.conf.default.accept_dad=0', 'net.ipv6.conf.default.dad_transmits=0')
   }
 
   /** A link between two namespaces. XDP on a veth needs NAPI at its peer (GRO), and whole checksums from it. */

@@ -58,8 +58,9 @@ test('a server that is drained gets no new flows, one that fails its check none 
   network.run('net', 'ip', 'link', 'set', 'nb', 'down')
   await product.logged('app/b is down')
   assert.deepEqual(ask(network, 4), { a: 4 })
+  const told = product.log.length
   network.run('net', 'ip', 'link', 'set', 'nb', 'up')
-  await product.logged('app/b is up')
+  await product.logged('app/b is up', told)
   product.command('server', 'ready', 'app/c')
   product.command('server', 'weight', 'app/a', '0')
   const shares = ask(network, 9)

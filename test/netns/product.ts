@@ -53,9 +53,9 @@ export class Product {
     })
   }
 
-  /** Resolves with the first line of the log that has this text, also if it is there already. */
-  logged(text: string): Promise<void> {
-    if (this.log.some((line) => line.includes(text))) return Promise.resolve()
+  /** Resolves with the first line of the log that has this text, also if it is there already; not if it is one of the first `without`. */
+  logged(text: string, without = 0): Promise<void> {
+    if (this.log.slice(without).some((line) => line.includes(text))) return Promise.resolve()
     return new Promise((resolve) => this.#waiting.push({ text, resolve }))
   }
 
