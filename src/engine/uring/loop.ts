@@ -220,12 +220,6 @@ export class Loop implements CompletionSink {
     }
   }
 
-  interlude(): void {
-    if (this.#dirtyCount === 0) return
-    this.#settle()
-    this.ring.enter(0, 0)
-  }
-
   #stale(kind: number, flags: number): void {
     if (kind === KIND.NONE) return
     this.counters.staleCompletions++

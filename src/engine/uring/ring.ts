@@ -20,8 +20,6 @@ import {
 
 /** Takes completions. Must not throw. */
 export interface CompletionSink {
-  /** Many completions have been handed over and more wait: what they led to may be submitted. */
-  interlude(): void
   complete(kind: number, slot: number, generation: number, result: number, flags: number): void
 }
 
@@ -35,8 +33,6 @@ export interface RingOptions {
 
 const SQE_WORDS_SHIFT = 4
 const CQE_WORDS_SHIFT = 2
-/** Completions handed over in a row: with hundreds at once the first must not wait for the last to have its answer sent. */
-export const INTERLUDE = 32
 /** Beside each SQE, in memory that the kernel reads when it is submitted: a struct sockaddr, or a msghdr and its iovecs. */
 const ASIDE_BYTES = 512
 const MSGHDR_BYTES = 64
@@ -174,7 +170,7 @@ export class Ring {
       head = (head + 1) | 0
       indices[headAt] = head
       sink.complete(tag & 0xff, tag >>> SLOT_SHIFT, generation, result, flags)
-      if (++count % INTERLUDE === 0 && head !== tail) sink.interlude()
+      count++
     }
     return count
   }

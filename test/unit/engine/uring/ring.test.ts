@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { EngineCounters } from '../../../../src/engine/counters.ts'
 import { KIND } from '../../../../src/engine/uring/operations.ts'
-import { type CompletionSink, INTERLUDE, Ring } from '../../../../src/engine/uring/ring.ts'
+import { type CompletionSink, Ring } from '../../../../src/engine/uring/ring.ts'
 import { listenSocket, localAddress, native } from '../../../../src/kernel/index.ts'
 import type { Cleanup } from '../../../support/cleanup.ts'
 import { dial } from '../../../support/net.ts'
@@ -13,12 +13,6 @@ const ECANCELED = -125
 
 class Completions implements CompletionSink {
   readonly all: { kind: number; slot: number; generation: number; result: number; flags: number }[] = []
-  /** How many had been handed over at each interlude. */
-  readonly interludes: number[] = []
-
-  interlude(): void {
-    this.interludes.push(this.all.length)
-  }
 
   complete(kind: number, slot: number, generation: number, result: number, flags: number): void {
     this.all.push({ kind, slot, generation, result, flags })
@@ -56,15 +50,6 @@ test('completions that do not fit wait in the kernel, in order, and are counted'
   assert.equal(completions.all.length, 1000)
 })
 
-test('with many completions at once, what the first led to can be submitted before the last are handed over', uring, (t) => {
-  const ring = makeRing(t, 128, 128)
-  const completions = new Completions()
-  for (let i = 0; i < 3 * INTERLUDE; i++) ring.closeDescriptor(-1)
-  ring.enter(0, 0)
-  assert.equal(ring.drain(completions), 3 * INTERLUDE)
-  assert.deepEqual(completions.interludes, [INTERLUDE, 2 * INTERLUDE], 'none behind the last, which the turn ends with')
-})
-
 test('a sink that submits while it drains sees the completions of that in the next turns', uring, (t) => {
   const ring = makeRing(t, 4, 16)
   let left = 100
@@ -73,7 +58,6 @@ test('a sink that submits while it drains sees the completions of that in the ne
   ring.enter(0, 0)
   while (seen < 101) {
     ring.drain({
-      interlude() {},
       complete() {
         seen++
         // More than the queue holds, so that it submits in the middle of draining.
