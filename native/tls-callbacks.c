@@ -88,14 +88,3 @@ void set_server_callbacks(struct context *context) {
   SSL_CTX_set_tlsext_status_cb(context->ssl, staple);
   SSL_CTX_set_tlsext_ticket_key_evp_cb(context->ssl, seal_ticket);
 }
-
-/* Keeps a copy: the connection's own is spoilt if that is cut off. */
-int keep_session(SSL *ssl, SSL_SESSION *made) {
-  const struct session *session = SSL_get_ex_data(ssl, owner_index());
-  SSL_SESSION **seat = session == NULL ? NULL : table_at(&session->tls->seats, session->seat);
-  SSL_SESSION *copy = seat == NULL ? NULL : SSL_SESSION_dup(made);
-  if (copy == NULL) return 0;
-  SSL_SESSION_free(*seat);
-  *seat = copy;
-  return 0;
-}

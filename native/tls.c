@@ -63,7 +63,7 @@ static void free_table(struct table *table, void (*drop)(void *)) {
 
 static void drop_session(void *session) { free_session(session); }
 static void drop_context(void *context) { free_context(context); }
-static void drop_seat(void *seat) { SSL_SESSION_free(*(SSL_SESSION **)seat); free(seat); }
+static void drop_seat(void *seat) { free_seat(seat); }
 
 static void collected(napi_env env, void *data, void *hint) {
   (void)hint;
@@ -107,7 +107,10 @@ static napi_value create_tls(napi_env env, napi_callback_info info) {
   napi_value object = NULL;
   napi_create_object(env, &object);
   add_methods(env, object, tls_context_methods, tls_context_method_count, tls);
+  add_methods(env, object, tls_certificate_methods, tls_certificate_method_count, tls);
   add_methods(env, object, tls_session_methods, tls_session_method_count, tls);
+  add_methods(env, object, tls_stream_methods, tls_stream_method_count, tls);
+  add_methods(env, object, tls_seat_methods, tls_seat_method_count, tls);
   napi_add_finalizer(env, object, tls, collected, NULL, NULL);
   return object;
 }

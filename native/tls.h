@@ -82,22 +82,27 @@ int32_t table_add(struct table *table, void *item);
 void *table_at(const struct table *table, int32_t index);
 void table_remove(struct table *table, int32_t index);
 
+/* The arguments of a call, and the thread's TLS; or what its first argument names, NULL where there is none. */
 struct tls *this_tls(napi_env env, napi_callback_info info, napi_value *argument, size_t count);
+/* Forgets OpenSSL's errors of before besides. */
+struct context *this_context(napi_env env, napi_callback_info info, napi_value *argument, size_t count);
+struct session *this_session(napi_env env, napi_callback_info info, napi_value *argument, size_t count);
 /* The index under which SSL and SSL_CTX keep their struct session and struct context. */
 int owner_index(void);
 int context_index(void);
 void free_context(struct context *context);
 void free_session(struct session *session);
+void free_seat(SSL_SESSION **seat);
 BIO_METHOD *make_bio_method(void);
-/* Puts a session that can be resumed into its seat. */
-int keep_session(SSL *ssl, SSL_SESSION *session);
+/* Moves at most `room` bytes of what found no room in the arena, and returns how many. */
+size_t take_overflow(struct session *session, uint8_t *out, size_t room);
+/* Puts what can be resumed into the session's seat; and begins with what is there. */
+int keep_session(SSL *ssl, SSL_SESSION *made);
+void resume_session(struct session *session);
 /* Called by OpenSSL for a context; tls-callbacks.c. */
 void set_server_callbacks(struct context *context);
-void describe_failure(struct session *session);
 
-extern const struct method tls_context_methods[];
-extern const size_t tls_context_method_count;
-extern const struct method tls_session_methods[];
-extern const size_t tls_session_method_count;
+extern const struct method tls_context_methods[], tls_certificate_methods[], tls_session_methods[], tls_stream_methods[], tls_seat_methods[];
+extern const size_t tls_context_method_count, tls_certificate_method_count, tls_session_method_count, tls_stream_method_count, tls_seat_method_count;
 
 #endif

@@ -34,7 +34,6 @@ export interface NativeTls {
   useContext(session: number, context: number): number
   receive(session: number, start: number, end: number, plain: number, plainEnd: number, out: number, outEnd: number): number
   send(session: number, count: number, out: number, outEnd: number): number
-  start(session: number, out: number, outEnd: number): number
   end(session: number, out: number, outEnd: number): number
   take(session: number, out: number, outEnd: number): number
   hello(session: number): Uint8Array
@@ -44,7 +43,7 @@ export interface NativeTls {
 
 /** Indices into the results: what the last call left there. Slices for send() begin at `slices`. */
 export const TLS_RESULT = { plainBytes: 0, outBytes: 1, overflowBytes: 2, inLeft: 3, slices: 16 } as const
-/** Bits that receive() and start() return. */
+/** Bits that receive() returns. */
 export const TLS_BIT = { done: 1, hello: 2, ended: 4, failed: 8, more: 16, partial: 32 } as const
 /** Bytes of plaintext in a record, and the most that a cipher adds to it; two such records fill a block of 32 KiB. */
 export const TLS_RECORD_BYTES = 16288

@@ -83,16 +83,11 @@ export class RingConnection implements Connection {
   }
 
   commit(length: number): void {
-    if (length === 0 || !this.#maySend()) return
-    const bump = this.#loop.bump
-    const start = bump.cursor
-    bump.advance(length)
-    this.#queued(this.#queue.commit(start, start + length))
+    if (length > 0 && this.#maySend()) this.#queued(this.#queue.commit(length))
   }
 
   send(start: number, end: number): void {
-    if (start >= end || !this.#maySend()) return
-    this.#queued(this.#queue.append(start, end))
+    if (start < end && this.#maySend()) this.#queued(this.#queue.append(start, end))
   }
 
   end(): void {

@@ -71,7 +71,8 @@ export class RingEngine implements Engine {
     const slot = this.#closed === null ? loop.nextSlot() : -1
     const fd = slot === -1 ? -1 : connectSocket(address, options.source)
     const raw = new RingConnection(loop, Math.max(fd, -1), slot, handler, address, false)
-    const connection = options.tls instanceof RingTlsClient ? this.#secured(raw, options.tls, options.timeoutMs, handler) : raw
+    const connection =
+      options.tls instanceof RingTlsClient ? TlsConnection.connect(loop, raw, options.tls, options.timeoutMs, handler) : raw
     if (slot !== -1) loop.occupy(raw, Math.max(fd, -1))
     if (fd < 0) {
       raw.fail(slot === -1 ? 'overload' : closeReason(errnoName(fd)))
@@ -92,10 +93,7 @@ export class RingEngine implements Engine {
 
   secure(connection: Connection, tls: TlsServer, start: number, end: number, { accepted, failed }: SecureHooks): ConnectionHandler {
     const raw = connection as RingConnection
-    const server = tls as RingTlsServer
-    const session = this.#loop.tls.native.open(server.context, '', '', -1)
-    const secured = new TlsConnection(this.#loop, raw, session, server, { accepted, failed, plaintext: () => undefined })
-    raw.handler = secured
+    const secured = TlsConnection.accept(this.#loop, raw, tls as RingTlsServer, { accepted, failed, plaintext: () => undefined })
     if (start < end) secured.received(raw, start, end)
     return secured
   }
@@ -162,14 +160,5 @@ export class RingEngine implements Engine {
 
   close(): Promise<void> {
     return (this.#closed ??= new Promise((resolve) => this.#loop.stop(resolve)))
-  }
-
-  #secured(raw: RingConnection, tls: RingTlsClient, timeoutMs: number, handler: ConnectionHandler): TlsConnection {
-    const { serverName, verify } = tls.options
-    const session = this.#loop.tls.native.open(tls.context, serverName, verify?.name ?? '', tls.seat)
-    const connection = new TlsConnection(this.#loop, raw, session, null, null, timeoutMs)
-    connection.handler = handler
-    raw.handler = connection
-    return connection
   }
 }

@@ -117,15 +117,8 @@ export class RingListener implements Listener {
     }
     const connection = new RingConnection(this.#loop, fd, slot, NOBODY, null, true)
     this.#loop.occupy(connection, fd)
-    const tls = this.#tls
-    if (tls !== null) {
-      connection.handler = new TlsConnection(
-        this.#loop,
-        connection,
-        this.#loop.tls.native.open(tls.context, '', '', -1),
-        tls,
-        this.#acceptor,
-      )
+    if (this.#tls !== null) {
+      TlsConnection.accept(this.#loop, connection, this.#tls, this.#acceptor)
       connection.begin()
       return
     }

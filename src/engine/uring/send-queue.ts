@@ -57,10 +57,12 @@ export class SendQueue {
     return this.push(at, at + length)
   }
 
-  /** Queues bytes that a room wrote into the bump block. */
-  commit(start: number, end: number): boolean {
-    const isToGather = this.#pieces >= SLOW_PIECES && end - start <= SLOW_COPY_BYTES
-    return isToGather ? this.#gathered(start, end) : this.push(start, end)
+  /** Queues the first `length` bytes of what the bump block offered last, which a room has written. */
+  commit(length: number): boolean {
+    const start = this.#bump.cursor
+    this.#bump.advance(length)
+    const isToGather = this.#pieces >= SLOW_PIECES && length <= SLOW_COPY_BYTES
+    return isToGather ? this.#gathered(start, start + length) : this.push(start, start + length)
   }
 
   /** Queues bytes where they are, as part of the last slice if they continue it. */

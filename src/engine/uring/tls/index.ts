@@ -5,6 +5,7 @@
  * plaintext both lie in the arena; one call decrypts what one completion brought, one encrypts what one turn has queued.
  */
 export { RingTlsClient } from './client.ts'
-export { type TlsAcceptor, TlsConnection } from './connection.ts'
+export { TlsConnection } from './connection.ts'
+export type { TlsAcceptor } from './handshake.ts'
 export { RingTlsServer } from './server.ts'
 export { TlsThread } from './thread.ts'

@@ -1,5 +1,5 @@
 import { certificateNames, NameIndex, type TlsServer, type TlsServerOptions } from '../../tls/index.ts'
-import type { TlsConnection } from './connection.ts'
+import type { Handshake } from './handshake.ts'
 import type { TlsThread } from './thread.ts'
 
 /**
@@ -10,11 +10,11 @@ export class RingTlsServer implements TlsServer {
   readonly options: TlsServerOptions
   /** Where handshakes begin. */
   readonly context: number
-  /** Handshakes under way, the oldest first. */
-  readonly handshakes = new Set<TlsConnection>()
   readonly #thread: TlsThread
   readonly #index: NameIndex
   readonly #contexts = new Map<string, number>()
+  /** Under way, the oldest first. */
+  readonly #handshakes = new Set<Handshake>()
   #isClosed = false
 
   constructor(thread: TlsThread, options: TlsServerOptions) {
@@ -30,10 +30,23 @@ export class RingTlsServer implements TlsServer {
     return certificates === undefined || this.#isClosed ? this.context : this.#contextOf(certificates)
   }
 
+  /** A handshake begins; where there are too many the oldest gives way. */
+  enter(handshake: Handshake): void {
+    if (this.#handshakes.size >= this.options.maxHandshakes) {
+      const [oldest] = this.#handshakes
+      oldest.drop('too many handshakes at a time')
+    }
+    this.#handshakes.add(handshake)
+  }
+
+  leave(handshake: Handshake): void {
+    this.#handshakes.delete(handshake)
+  }
+
   close(): void {
     this.#isClosed = true
     // A handshake that is under way looks its context up again when the ClientHello arrives.
-    for (const connection of [...this.handshakes]) connection.adopt()
+    for (const handshake of [...this.#handshakes]) handshake.leave()
     for (const context of this.#contexts.values()) this.#thread.native.closeContext(context)
     this.#contexts.clear()
   }
