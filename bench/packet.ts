@@ -9,7 +9,7 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { parseArgs } from 'node:util'
-import { describeCommit, describeMachine } from './machine.ts'
+import { describeCommit, describeMachine } from './harness/machine.ts'
 import { measureNetwork } from './packet/network.ts'
 
 const { values: flags, positionals } = parseArgs({

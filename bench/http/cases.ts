@@ -1,18 +1,8 @@
-import type { ContenderName } from './contenders.ts'
-import type { Load } from './load.ts'
-
-/** A case of requests; the cases of idle connections and of starting have their own files. */
-export interface LoadCase {
-  readonly name: string
-  readonly title: string
-  readonly load: Load
-  readonly contenders: readonly ContenderName[]
-  /** Try every variant of the peers first and take the cheapest. */
-  readonly isTuned?: boolean
-}
+import type { LoadCase } from '../harness/load.ts'
 
 const ALL = ['evener', 'nginx', 'haproxy'] as const
 
+/** Cases of requests; those of idle connections and of starting have their own files. */
 export const LOAD_CASES: readonly LoadCase[] = [
   { name: 'small-1', title: 'small response, 1 connection', load: { path: '/small', connections: 1 }, contenders: ALL },
   { name: 'small-64', title: 'small response, 64 connections', load: { path: '/small', connections: 64 }, contenders: ALL },

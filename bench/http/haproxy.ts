@@ -1,5 +1,7 @@
+import type { Place } from '../harness/contender.ts'
+
 /** HAProxy at its best: one thread, idle server connections always used again, no log. Routes and forwarded fields as with the others. */
-export function haproxyConfig(port: number, originPort: number, variant: string, pem?: string): string {
+export function haproxyConfig({ port, originPort, variant }: Place, pem?: string): string {
   return `
 global
   nbthread 1

@@ -1,16 +1,11 @@
 import { join } from 'node:path'
+import type { Place } from '../harness/contender.ts'
 
 /**
  * nginx at its best: one worker, idle upstream connections kept, no access log, no temporary files. The forwarded fields and
  * routes are those that the other contenders have.
  */
-export function nginxConfig(
-  folder: string,
-  port: number,
-  originPort: number,
-  variant: string,
-  tls?: { cert: string; key: string },
-): string {
+export function nginxConfig({ folder, port, originPort, variant }: Place, tls?: { cert: string; key: string }): string {
   return `
 daemon off;
 ${process.getuid?.() === 0 ? 'user root;' : ''}

@@ -8,7 +8,7 @@ import { join } from 'node:path'
 import { Network } from '../../test/netns/network.ts'
 import { Product } from '../../test/netns/product.ts'
 import { serverAddress, startNginx, VIP } from '../../test/netns/web.ts'
-import { median } from '../http/statistics.ts'
+import { median } from '../harness/statistics.ts'
 
 const SERVER = serverAddress(0)
 const FRONT = '10.1.0.1'

@@ -1,43 +1,30 @@
-import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { program, programVersion } from '../../test/support/needs.ts'
-import type { Contender, ContenderName } from '../http/contenders.ts'
+import { type Contenders, evener, haproxy, nginx, type Place } from '../harness/contender.ts'
 
-const BINARY = join(import.meta.dirname, '../../bin/evener.js')
 /** Debian brings it in libnginx-mod-stream. */
 export const NGINX_STREAM = '/usr/lib/nginx/modules/ngx_stream_module.so'
 
-/** Proxies of connections: one worker or thread, access log off. What they carry is HTTP, of which they know nothing. */
-export function contenders(version: string): Record<ContenderName, Contender> {
+/** Proxies of connections. What they carry is HTTP, of which they know nothing. */
+export function contenders(): Contenders {
   return {
-    evener: evener('evener', version, 'auto'),
-    'evener-portable': evener('evener-portable', version, 'portable'),
-    nginx: {
-      name: 'nginx',
-      version: programVersion('nginx').replace(/^.*nginx\//, ''),
-      variants: ['buffer 16k', 'buffer 64k'],
-      command(folder, port, originPort, variant) {
-        const file = join(folder, `nginx-${port}.conf`)
-        const server = `
+    evener: evener('auto', evenerTcp),
+    'evener-portable': evener('portable', evenerTcp),
+    nginx: nginx(['buffer 16k', 'buffer 64k'], nginxTcp),
+    haproxy: haproxy(['bufsize 16k', 'bufsize 64k', 'splice'], haproxyTcp),
+  }
+}
+
+function evenerTcp({ port }: Place): object {
+  return { listeners: { relay: { bind: `127.0.0.1:${port}`, tcp: { pool: 'origin', timeouts: { idle: '300s' } } } } }
+}
+
+function nginxTcp({ folder, port, originPort, variant }: Place): string {
+  const server = `
     listen 127.0.0.1:${port} reuseport backlog=8192;
     proxy_buffer_size ${variant === 'buffer 64k' ? '64k' : '16k'};
     tcp_nodelay on;
     proxy_pass 127.0.0.1:${originPort};`
-        writeFileSync(file, nginxStream(folder, port, server))
-        return [program('nginx'), '-p', folder, '-e', 'stderr', '-c', file]
-      },
-    },
-    haproxy: {
-      name: 'haproxy',
-      version: programVersion('haproxy').replace(/^.*version (\S+).*$/, '$1'),
-      variants: ['bufsize 16k', 'bufsize 64k', 'splice'],
-      command(folder, port, originPort, variant) {
-        const file = join(folder, `haproxy-${port}.cfg`)
-        writeFileSync(file, haproxyTcp(port, originPort, variant))
-        return [program('haproxy'), '-db', '-f', file]
-      },
-    },
-  }
+  return nginxStream(folder, port, server)
 }
 
 /** nginx with one server of its stream module. */
@@ -58,7 +45,7 @@ stream {
 `
 }
 
-function haproxyTcp(port: number, originPort: number, variant: string): string {
+function haproxyTcp({ port, originPort, variant }: Place): string {
   return `
 global
   nbthread 1
@@ -78,24 +65,4 @@ listen relay
   maxconn 16384
   server a 127.0.0.1:${originPort}
 `
-}
-
-function evener(name: ContenderName, version: string, engine: string): Contender {
-  return {
-    name,
-    version,
-    variants: ['as it comes'],
-    command(folder, port, originPort) {
-      const file = join(folder, `evener-${port}.json`)
-      const config = {
-        workers: 1,
-        engine,
-        admin: { bind: '127.0.0.1:0' },
-        listeners: { relay: { bind: `127.0.0.1:${port}`, tcp: { pool: 'origin', timeouts: { idle: '300s' } } } },
-        pools: { origin: { algorithm: 'round-robin', servers: [{ name: 'a', address: `127.0.0.1:${originPort}` }] } },
-      }
-      writeFileSync(file, JSON.stringify(config, null, 2))
-      return [process.execPath, BINARY, 'run', '-c', file]
-    },
-  }
 }

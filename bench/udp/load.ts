@@ -3,7 +3,7 @@
  * what came back as JSON. Every echo is compared with what was sent; one that is lost is sent again after 200 ms and counted.
  */
 import { createEngine, type DatagramHandler, type DatagramSocket, type Engine, Timer, type TimerTarget } from '../../src/engine/index.ts'
-import { percentile } from '../http/statistics.ts'
+import { percentile } from '../harness/statistics.ts'
 
 const [port, seconds, clients, bytes] = process.argv.slice(2).map(Number)
 const RESEND_MS = 200

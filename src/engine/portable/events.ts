@@ -69,7 +69,7 @@ function onData(this: Socket, chunk: Buffer): void {
 
 /**
  * Node pushes what it has read into the stream, which emits it as 'data' and asks itself in the next tick whether to read on. While
- * the stream flows and is empty the chunk needs none of that. 4 % of a forwarded request; bench/engine-forwarder.ts.
+ * the stream flows and is empty the chunk needs none of that. 4 % of a forwarded request; bench/engine/forwarder.ts.
  */
 function onPush(this: Socket, chunk: unknown, encoding?: BufferEncoding): boolean {
   if (!this.readableFlowing || this.readableLength > 0 || !(chunk instanceof Uint8Array)) return push.call(this, chunk, encoding)

@@ -1,6 +1,4 @@
-import type { IdleMemory } from './idle.ts'
 import type { Measured, Run } from './measure.ts'
-import type { StartUp } from './startup.ts'
 import { median, spread } from './statistics.ts'
 
 /** Medians of a contender's runs, with the spread of its cost. */
@@ -72,30 +70,12 @@ function printDisturbance(summaries: readonly Summary[]): void {
   if (worst > 0.05) console.log(`  disturbed: other work took up to ${Math.round(worst * 100)} % of the machine`)
 }
 
-export function printIdle(title: string, results: readonly IdleMemory[]): void {
-  const rows = results.map(({ contender, bytesPerConnection }) => [
-    contender,
-    Math.round(median(bytesPerConnection)).toLocaleString('en'),
-    `± ${(spread(bytesPerConnection) * 50).toFixed(0)} %`,
-  ])
-  printTable(title, ['', 'bytes/connection', 'spread'], rows)
-}
-
-export function printStartUp(title: string, results: readonly StartUp[]): void {
-  const rows = results.map(({ contender, milliseconds }) => [
-    contender,
-    median(milliseconds).toFixed(0),
-    `± ${(spread(milliseconds) * 50).toFixed(0)} %`,
-  ])
-  printTable(title, ['', 'ms', 'spread'], rows)
-}
-
 function printRatios(values: readonly { contender: string; value: number }[]): void {
   const parts = Object.entries(ratios(values)).map(([peer, ratio]) => `${ratio.toFixed(2)} × ${peer}`)
   if (parts.length > 0) console.log(`  ${values[0].contender} costs ${parts.join(', ')}`)
 }
 
-function printTable(title: string, head: readonly string[], rows: readonly (readonly string[])[]): void {
+export function printTable(title: string, head: readonly string[], rows: readonly (readonly string[])[]): void {
   const widths = head.map((cell, column) => Math.max(cell.length, ...rows.map((row) => row[column].length)))
   const line = (row: readonly string[]) =>
     row.map((cell, column) => (column === 0 || column === 8 ? cell.padEnd(widths[column]) : cell.padStart(widths[column]))).join('  ')

@@ -30,7 +30,7 @@ export function describeMachine(): Machine {
 export function describeCommit(): string {
   const git = (...rest: string[]) => execFileSync('git', rest, { cwd: import.meta.dirname, encoding: 'utf8' }).trim()
   try {
-    const isChanged = git('status', '--porcelain', '--', '../src', '../native', '../bin') !== ''
+    const isChanged = git('status', '--porcelain', '--', '../../src', '../../native', '../../bin') !== ''
     return git('rev-parse', '--short', 'HEAD') + (isChanged ? '+' : '')
   } catch {
     return 'unknown'
@@ -38,5 +38,5 @@ export function describeCommit(): string {
 }
 
 export function packageVersion(): string {
-  return JSON.parse(readFileSync(join(import.meta.dirname, '../package.json'), 'utf8')).version
+  return JSON.parse(readFileSync(join(import.meta.dirname, '../../package.json'), 'utf8')).version
 }

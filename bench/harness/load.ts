@@ -24,6 +24,17 @@ export interface Load {
   readonly rate?: number
 }
 
+/** A case of requests. */
+export interface LoadCase {
+  readonly name: string
+  readonly title: string
+  readonly load: Load
+  /** In the order of their columns; the first is compared with the others. */
+  readonly contenders: readonly string[]
+  /** Try every variant of the peers first and take the cheapest. */
+  readonly isTuned?: boolean
+}
+
 export interface LoadResult {
   readonly requests: number
   readonly seconds: number
