@@ -4,7 +4,7 @@ import { fileURLToPath, pathToFileURL } from 'node:url'
 import { Worker } from 'node:worker_threads'
 import type { Path } from '../schema/index.ts'
 import { type Diagnostic, diagnose } from './diagnostic.ts'
-import type { Source } from './source.ts'
+import type { Source, Span } from './source.ts'
 import type { Environment } from './substitute.ts'
 
 export interface CodeTask {
@@ -28,11 +28,12 @@ const ENTRY = new URL(`../index${EXTENSION}`, import.meta.url).href
 export async function readCode(
   source: Source,
   env: Environment,
+  span: (path: Path, part: 'key' | 'value') => Span | undefined,
 ): Promise<{ value: { readonly value: unknown } | undefined; diagnostics: Diagnostic[] }> {
   const result = await run({ url: pathToFileURL(resolve(source.file)).href, entry: ENTRY }, env)
   if (result.kind === 'loaded') {
     const diagnostics = result.problems.map(({ path, message }) =>
-      diagnose({ code: 'CONFIG_WRONG_TYPE', message }, source.file, undefined, path),
+      diagnose({ code: 'CONFIG_WRONG_TYPE', message }, source.file, span(path, 'value'), path),
     )
     return { value: { value: result.value }, diagnostics }
   }

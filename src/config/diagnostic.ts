@@ -6,7 +6,7 @@ export interface Diagnostic {
   readonly severity: Severity
   readonly code: ConfigCode
   readonly file: string
-  /** From 1; 0 where the place has no text (a property of a TypeScript configuration, the command line). */
+  /** From 1; 0 where the place has no text (what a program has computed, the command line). */
   readonly line: number
   readonly column: number
   /** Characters of the line to underline. */

@@ -2,6 +2,7 @@ import { globSync, readFileSync, statSync } from 'node:fs'
 import { dirname, extname, isAbsolute, join, resolve } from 'node:path'
 import type { Complaint, Path } from '../schema/index.ts'
 import { CODE_EXTENSIONS, readCode } from './code-file.ts'
+import { CodePlaces } from './code-places.ts'
 import { type Diagnostic, diagnose, type Finding, formatPath } from './diagnostic.ts'
 import { Source, type Span } from './source.ts'
 import { type Environment, explainReadError, Substitution } from './substitute.ts'
@@ -188,9 +189,15 @@ export class Tree {
   }
 
   async #readCode(source: Source): Promise<{ value: unknown; span: Part['span'] } | undefined> {
-    const { value, diagnostics } = await readCode(source, this.#env)
+    // Read only where something has to be told.
+    let places: CodePlaces | undefined
+    const span: Part['span'] = (path, part) => {
+      places ??= new CodePlaces(source)
+      return places.span(path, part)
+    }
+    const { value, diagnostics } = await readCode(source, this.#env, span)
     this.diagnostics.push(...diagnostics)
-    return value && { value: value.value, span: () => undefined }
+    return value && { value: value.value, span }
   }
 
   #readSource(file: string): Source | undefined {
