@@ -154,7 +154,8 @@ STAGE int open_stray(struct xdp_md *context, struct packet *packet, __u32 servic
   return remember(packet, service_index, index, 0) ? GO_ON : XDP_DROP;
 }
 
-STAGE int forward_one_packet(struct xdp_md *context, struct packet *packet, __u32 server_index) {
+/* Nothing is remembered of the packet. With full NAT the answer's entry is, which is aged as a closed flow's: it alone knows the client. */
+STAGE int forward_one_packet(struct xdp_md *context, struct packet *packet, __u32 service_index, __u32 server_index) {
   struct scratch *room = scratch_room();
   struct server *server = bpf_map_lookup_elem(&servers, &server_index);
   if (!packet || !room || !server) return XDP_DROP;
@@ -163,6 +164,16 @@ STAGE int forward_one_packet(struct xdp_md *context, struct packet *packet, __u3
   room->flow.to = packet->tuple;
   room->flow.to.destination = server->address;
   if (server->port) room->flow.to.destination_port = server->port;
+  if (server->forward == FORWARD_FULLNAT) {
+    room->flow.seen = packet->now;
+    room->flow.service = service_index;
+    room->flow.state = STATE_CLOSED;
+    int verdict = remember_translation(packet, room, server, service_index);
+    if (verdict != GO_ON) {
+      count(verdict);
+      return XDP_DROP;
+    }
+  }
   return forward_to_server(context, packet, &room->flow);
 }
 
@@ -192,13 +203,14 @@ STAGE int open_flow(struct xdp_md *context, struct packet *packet, __u32 service
   if (!is_remembered && service->pick == PICK_LOCALITY) picked = pick_local(packet, service_index, 1);
   else if (!is_remembered && service->pick == PICK_LOCALITY_REPLICATED) picked = pick_local(packet, service_index, LOCALITY_MOST);
   else if (!is_remembered) picked = pick_server(packet, service_index, service);
+  if (picked == 0) picked = pick_waiting(service_index);
   __u32 server_index = picked - 1;
   if (picked == 0) {
     count(VERDICT_NO_SERVER);
     return send_reset(context, packet);
   }
   if (service->flags & SERVICE_PERSISTENT && !is_remembered) persist(packet, service_index, service, server_index);
-  if (service->flags & SERVICE_ONE_PACKET) return forward_one_packet(context, packet, server_index);
+  if (service->flags & SERVICE_ONE_PACKET) return forward_one_packet(context, packet, service_index, server_index);
   if (!remember(packet, service_index, server_index, flags)) return XDP_DROP;
   struct flow *flow = bpf_map_lookup_elem(&young, &packet->tuple);
   if (!flow) return XDP_DROP;

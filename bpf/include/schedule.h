@@ -21,15 +21,20 @@ INLINE int is_full(struct load *load, const struct server *server) {
   return load->overloaded;
 }
 
-INLINE int is_eligible(__u32 index, struct candidate *candidate) {
+/* `flags`: 0, or SERVER_WAITING to look at those whose turn has not come. */
+INLINE int has_room(__u32 index, __u32 flags, struct candidate *candidate) {
   struct server *server = bpf_map_lookup_elem(&servers, &index);
   struct load *load = bpf_map_lookup_elem(&loads, &index);
-  if (!server || !load || server->weight == 0 || server->flags || is_full(load, server)) return 0;
+  if (!server || !load || server->weight == 0 || server->flags != flags || is_full(load, server)) return 0;
   candidate->server = index + 1;
   candidate->weight = server->weight;
   candidate->active = load->active;
   candidate->overhead = load->active * 256 + load->inactive + load->young;
   return 1;
+}
+
+INLINE int is_eligible(__u32 index, struct candidate *candidate) {
+  return has_room(index, 0, candidate);
 }
 
 INLINE int is_better(__u32 pick, const struct candidate *a, const struct candidate *best) {
@@ -72,6 +77,29 @@ STAGE __u32 pick_best(struct search *search) {
   bpf_loop(roster->count, consider, &local, 0);
   *search = local;
   return local.best.server;
+}
+
+static long consider_waiting(__u32 index, struct search *search) {
+  struct roster *roster = bpf_map_lookup_elem(&rosters, &search->service);
+  if (!roster || index >= MAX_ROSTER || index >= roster->count) return 1;
+  __u32 server_index = roster->server[index];
+  struct server *server = bpf_map_lookup_elem(&servers, &server_index);
+  struct candidate candidate;
+  if (!server || !has_room(server_index, SERVER_WAITING, &candidate)) return 0;
+  if (search->best.server && server->tier > search->tier) return 0;
+  if (search->best.server && server->tier == search->tier && !is_better(PICK_WEIGHTED_LEAST, &candidate, &search->best)) return 0;
+  search->tier = server->tier;
+  search->best = candidate;
+  return 0;
+}
+
+/* All that have their turn are full or gone: the least loaded of the next priority that has room. */
+STAGE __u32 pick_waiting(__u32 service_index) {
+  struct roster *roster = bpf_map_lookup_elem(&rosters, &service_index);
+  if (!roster) return 0;
+  struct search search = {.service = service_index};
+  bpf_loop(roster->count, consider_waiting, &search, 0);
+  return search.best.server;
 }
 
 INLINE __u32 table_entry(__u32 service, __u32 index) {

@@ -110,6 +110,8 @@ struct search {
   __u32 size;
   /* Also wanted by locality: is there a server with less than half its weight in active flows? */
   __u32 has_idle;
+  /* Of the best, where servers that wait for their turn are looked at. */
+  __u32 tier;
   struct candidate best;
 };
 

@@ -63,7 +63,9 @@ struct server {
   __be16 gue_port;
   __u8 forward;
   __u8 encapsulation;
-  __u8 unused[2];
+  /* Of a waiting one: how many tiers (priorities) come before it. */
+  __u8 tier;
+  __u8 unused;
 };
 
 struct roster {

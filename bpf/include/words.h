@@ -69,7 +69,7 @@ enum flow_flag {
   FLOW_ANSWERED = 32
 };
 
-enum server_flag { SERVER_DOWN = 1, SERVER_DRAIN = 2, SERVER_REMOVED = 4 };
+enum server_flag { SERVER_DOWN = 1, SERVER_DRAIN = 2, SERVER_REMOVED = 4, SERVER_WAITING = 8 };
 
 enum access { ACCESS_ALLOW = 1, ACCESS_DENY = 2 };
 

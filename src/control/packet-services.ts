@@ -1,6 +1,6 @@
 import { isIP } from 'node:net'
 import type { PacketListenerPlan, PacketServer, PacketService } from '../packet/index.ts'
-import { ADMIN, HEALTH, type PoolPlan, type PoolSlots, type PoolTable } from '../pool/index.ts'
+import { ADMIN, definitionOf, HEALTH, type PoolPlan, type PoolSlots, type PoolTable, Ranks } from '../pool/index.ts'
 
 /** A listener with its pool's servers as they are at this moment. */
 export function serviceOf(listener: PacketListenerPlan, pool: PoolPlan, slots: PoolSlots, table: PoolTable): PacketService {
@@ -38,40 +38,52 @@ export function serviceOf(listener: PacketListenerPlan, pool: PoolPlan, slots: P
   }
 }
 
-/** The pool's servers as the kernel is to see them. Those of a priority that has no turn keep their flows and get no new ones. */
-export function serversOf(listener: PacketListenerPlan, pool: PoolPlan, { slots }: PoolSlots, table: PoolTable): PacketServer[] {
-  const isUsable = pool.servers.map((_, index) => isUsableSlot(table, slots[index]))
-  const turn = Math.min(...pool.servers.filter((_, index) => isUsable[index]).map(({ priority }) => priority))
+/**
+ * The pool's servers as the kernel is to see them, by the same rules as for other listeners: priorities, panic, and who waits for its first
+ * check. A server that may not be picked keeps its flows unless it is down.
+ */
+export function serversOf(listener: PacketListenerPlan, pool: PoolPlan, assigned: PoolSlots, table: PoolTable): PacketServer[] {
+  const ranks = new Ranks(definitionOf(pool), table, assigned)
+  const places = placesOf(ranks)
   const keepsPort = listener.forward === 'dr' || listener.forward === 'tun' || !hasSinglePort(listener)
-  const algorithm = listener.algorithm ?? pool.algorithm.name
-  return pool.servers.flatMap(({ name, address, priority }, index) => {
+  const countsCapacity = (listener.algorithm ?? pool.algorithm.name) === 'resource'
+  return pool.servers.flatMap(({ name, address }, index) => {
     if (address.family === 'unix' || isIP(address.host) === 0) return []
-    const slot = slots[index]
-    const admin = table.admin(slot)
-    const isWaiting = isUsable[index] && priority > turn
+    const slot = assigned.slots[index]
+    const { tier, isPickable } = places[index]
     return {
       name,
       address: address.host,
       port: keepsPort ? 0 : address.port,
-      weight: weightOf(table, slot, algorithm),
-      isDown: table.health(slot) === HEALTH.DOWN || admin === ADMIN.MAINTENANCE,
-      isDraining: admin === ADMIN.DRAIN || table.isEjected(slot) || isWaiting,
+      weight: table.weight(slot),
+      share: inHundredths(table.share(slot) * (countsCapacity ? table.capacity(slot) : 1)),
+      tier,
+      isDown: !ranks.isEligible(index) && (table.health(slot) === HEALTH.DOWN || table.admin(slot) === ADMIN.MAINTENANCE),
+      isDraining: !isPickable,
       upper: listener.limits.flows,
       lower: listener.limits.resumeBelow,
     }
   })
 }
 
-function isUsableSlot(table: PoolTable, slot: number): boolean {
-  const isReady = table.admin(slot) === ADMIN.READY && table.health(slot) !== HEALTH.DOWN
-  return isReady && table.weight(slot) > 0 && !table.isEjected(slot)
+/** The tier of each server, and whether it may be picked while that has its turn; by index. */
+function placesOf(ranks: Ranks): { tier: number; isPickable: boolean }[] {
+  const places: { tier: number; isPickable: boolean }[] = []
+  ranks.judge()
+  for (let from = 0, tier = 0; from < ranks.order.length; tier++) {
+    const to = ranks.endOfTier(from)
+    const isTrusting = ranks.hasTrusted(from, to)
+    for (const index of ranks.order.subarray(from, to)) {
+      places[index] = { tier, isPickable: ranks.isEligible(index) && !(isTrusting && ranks.isUnchecked(index)) }
+    }
+    from = to
+  }
+  return places
 }
 
-/** The kernel counts in whole numbers; what is more than nothing stays more than nothing. */
-function weightOf(table: PoolTable, slot: number, algorithm: string): number {
-  const share = table.share(slot) * (algorithm === 'resource' ? table.capacity(slot) : 1)
-  const weight = table.weight(slot) * share
-  return weight > 0 ? Math.max(1, Math.round(weight)) : 0
+/** Upwards: what is more than nothing stays more than nothing. Finer steps would only have the kernel's tables made anew more often. */
+function inHundredths(share: number): number {
+  return Math.min(1, Math.ceil(share * 100 - 1e-9) / 100)
 }
 
 /** One port that clients ask for can become another one; several stay what they are. */

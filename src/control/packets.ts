@@ -246,5 +246,6 @@ function describeAddress({ address, firstPort, lastPort }: PacketAddress): strin
 }
 
 function isSame(a: PacketServer, b: PacketServer | undefined): boolean {
-  return b !== undefined && a.name === b.name && a.weight === b.weight && a.isDown === b.isDown && a.isDraining === b.isDraining
+  if (b === undefined || a.name !== b.name || a.weight !== b.weight || a.share !== b.share) return false
+  return a.tier === b.tier && a.isDown === b.isDown && a.isDraining === b.isDraining
 }

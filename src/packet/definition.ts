@@ -33,8 +33,12 @@ export interface PacketServer {
   readonly address: string
   /** 0: the port that the client asked for. DR and TUN cannot change it. */
   readonly port: number
-  /** What an operator or an agent set. A server with 0 gets no new flows and keeps those it has. */
+  /** A server with 0 gets no new flows and keeps those it has. */
   readonly weight: number
+  /** The part of its weight that counts, 0 to 1: a slow start, or what an agent asks for. */
+  readonly share: number
+  /** 0: it has its turn. One of a later tier (priority) gets new flows only while all of the earlier ones are full. */
+  readonly tier: number
   readonly isDown: boolean
   readonly isDraining: boolean
   /** Above `upper` flows no new ones until fewer than `lower` are left (0: three quarters of upper). 0: no limit. */

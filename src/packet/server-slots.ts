@@ -2,6 +2,7 @@ import { EvenerError } from '../core/index.ts'
 import type { LoadedObject } from '../kernel/bpf/index.ts'
 import { mappedAddress, type PacketServer, type PacketService, wirePort } from './definition.ts'
 import type { Vocabulary } from './vocabulary.ts'
+import { kernelWeight } from './weight.ts'
 
 /**
  * The servers' places in the kernel's array, by which flows know them. A removed server keeps its place until no flow has it:
@@ -26,11 +27,12 @@ export class ServerSlots {
   }
 
   write(slot: number, service: PacketService, server: PacketServer): void {
-    const flags = (server.isDown ? this.#words.serverFlag('DOWN') : 0) | (server.isDraining ? this.#words.serverFlag('DRAIN') : 0)
+    const flag = (isSet: boolean, name: Parameters<Vocabulary['serverFlag']>[0]) => (isSet ? this.#words.serverFlag(name) : 0)
     const value = this.#words.server.encode({
       address: mappedAddress(server.address),
-      weight: server.weight,
-      flags,
+      weight: kernelWeight(service.algorithm, server),
+      flags: flag(server.isDown, 'DOWN') | flag(server.isDraining, 'DRAIN') | flag(server.tier > 0, 'WAITING'),
+      tier: Math.min(server.tier, 255),
       upper: server.upper,
       lower: server.lower,
       port: wirePort(server.port),

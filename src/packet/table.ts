@@ -6,7 +6,10 @@ export interface TableMember {
   /** Where it is: the identity that hashing goes by, the same on every balancer. */
   readonly identity: string
   readonly slot: number
+  /** In the kernel's steps, with slow start. */
   readonly weight: number
+  /** Below 1 during a slow start. */
+  readonly share: number
   /** Takes new flows now. */
   readonly isReady: boolean
   /** Its last weight that was not 0: hashing tables are built on it, so that a drain does not move other clients. */
@@ -31,13 +34,13 @@ export function buildTable(algorithm: PacketAlgorithm, members: readonly TableMe
     case 'resource':
       return smoothSequence(ready(members))
     case 'source-hash':
-      return tile(members, (member) => member.lastingWeight)
+      return spared(members, (some) => tile(some, (member) => member.lastingWeight))
     case 'destination-hash':
       return tile(members, () => 1)
     case 'ring':
-      return ring(lasting(members), size, seed)
+      return spared(lasting(members), (some) => ring(some, size, seed))
     case 'maglev':
-      return maglev(lasting(members), size, seed)
+      return spared(lasting(members), (some) => maglev(some, size, seed))
     default:
       return maglev(lasting(members), STRAY_PLACES, seed)
   }
@@ -49,6 +52,15 @@ function ready(members: readonly TableMember[]): TableMember[] {
 
 function lasting(members: readonly TableMember[]): TableMember[] {
   return members.filter((member) => member.lastingWeight > 0)
+}
+
+/** A table of places in which servers during a slow start have only their share; the rest is as it would be without them. */
+function spared(members: readonly TableMember[], build: (members: readonly TableMember[]) => Uint32Array): Uint32Array {
+  const starting = new Map(members.filter(({ share }) => share > 0 && share < 1).map(({ slot, share }) => [slot + 1, share]))
+  const places = build(members)
+  if (starting.size === 0 || starting.size === members.length) return places
+  const others = build(members.filter(({ slot }) => !starting.has(slot + 1)))
+  return places.map((entry, place) => (mixed(place) / 2 ** 32 < (starting.get(entry) ?? 1) ? entry : others[place % others.length]))
 }
 
 /**
@@ -123,7 +135,11 @@ function ring(members: readonly TableMember[], size: number, seed: number): Uint
 function pointHash(text: string, seed: number): number {
   let hash = (0x811c9dc5 ^ seed) >>> 0
   for (let index = 0; index < text.length; index++) hash = Math.imul(hash ^ text.charCodeAt(index), 0x01000193)
-  hash ^= hash >>> 16
+  return mixed(hash)
+}
+
+function mixed(value: number): number {
+  let hash = value ^ (value >>> 16)
   hash = Math.imul(hash, 0x85ebca6b)
   hash ^= hash >>> 13
   return (Math.imul(hash, 0xc2b2ae35) ^ (hash >>> 16)) >>> 0

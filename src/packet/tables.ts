@@ -8,6 +8,7 @@ import { ServerSlots } from './server-slots.ts'
 import { ServiceKeys } from './service-keys.ts'
 import { buildTable, type TableMember } from './table.ts'
 import type { Vocabulary } from './vocabulary.ts'
+import { kernelWeight } from './weight.ts'
 
 const MAP_TYPE_ARRAY = 2
 const FLAG_INNER_MAP = 0x1000
@@ -236,14 +237,17 @@ export class ServiceTables {
   }
 
   #tableOf(place: ServicePlace): Uint32Array {
-    const members: TableMember[] = [...place.servers.values()].map(({ slot, definition, lastingWeight }) => ({
+    const { algorithm, tableSize, seed } = place.definition
+    const inTurn = [...place.servers.values()].filter(({ definition }) => definition.tier === 0)
+    const members: TableMember[] = inTurn.map(({ slot, definition, lastingWeight }) => ({
       identity: `${definition.address}:${definition.port}`,
       slot,
-      weight: definition.weight,
+      weight: kernelWeight(algorithm, definition),
+      share: definition.share,
       isReady: !definition.isDown && !definition.isDraining,
       lastingWeight,
     }))
-    return buildTable(place.definition.algorithm, members, place.definition.tableSize, place.definition.seed)
+    return buildTable(algorithm, members, tableSize, seed)
   }
 
   /** The new table takes the old one's place whole: no packet sees half of one. One that is the same stays. */

@@ -111,7 +111,7 @@ export class Vocabulary {
     return Array.from({ length: this.locality.read(values, at, 'count') }, (_, index) => view.getUint32(index * 4, true))
   }
 
-  serverFlag(name: 'DOWN' | 'DRAIN' | 'REMOVED'): number {
+  serverFlag(name: 'DOWN' | 'DRAIN' | 'REMOVED' | 'WAITING'): number {
     return numberOf(this.serverFlags, `SERVER_${name}`)
   }
 

@@ -1,4 +1,3 @@
-import assert from 'node:assert/strict'
 import { execFileSync, spawnSync } from 'node:child_process'
 import { basename } from 'node:path'
 import { test } from 'node:test'
@@ -8,19 +7,22 @@ import { needsRoot } from '../support/needs.ts'
 const MARK = 'EVENER_TEST_NAMESPACE'
 
 /**
- * Runs a test file's tests in a network namespace of their own, which is gone with the process: the file calls this with its tests,
- * outside they are one test that starts the file again inside.
+ * Runs a test file's tests in a network namespace of their own, which is gone with the process: the file calls this with all its tests.
+ * Outside, it only starts itself again inside; what the tests there report goes to whoever listens to this process.
  */
 export function inNamespace(file: string, define: () => void): void {
   if (process.env[MARK] === file) {
     define()
     return
   }
-  test(`in a network namespace: ${basename(file)}`, needsRoot('ip', 'taskset', 'bpftool'), () => {
-    const environment = { ...process.env, [MARK]: file, NODE_TEST_CONTEXT: undefined }
-    const child = spawnSync('unshare', ['--net', process.execPath, '--test-reporter=spec', file], { env: environment, encoding: 'utf8' })
-    assert.equal(child.status, 0, `${child.stdout}\n${child.stderr}`)
-  })
+  const need = needsRoot('ip', 'taskset', 'bpftool')
+  if (need.skip !== false) {
+    test(`in a network namespace: ${basename(file)}`, need)
+    return
+  }
+  const words = ['--net', process.execPath, ...process.execArgv, file]
+  const { status } = spawnSync('unshare', words, { env: { ...process.env, [MARK]: file }, stdio: 'inherit' })
+  process.exitCode = status ?? 1
 }
 
 export const VIP = '10.9.0.100'
@@ -61,7 +63,7 @@ export function layNetwork(): void {
 export function server(name: string, last: number, over: Partial<PacketServer> & { v6?: boolean } = {}): PacketServer {
   const { v6, ...rest } = over
   const address = v6 === true ? `fd02::${last}` : `10.2.0.${last}`
-  return { name, address, port: 0, weight: 1, isDown: false, isDraining: false, upper: 0, lower: 0, ...rest }
+  return { name, address, port: 0, weight: 1, share: 1, tier: 0, isDown: false, isDraining: false, upper: 0, lower: 0, ...rest }
 }
 
 export function service(over: Partial<PacketService>): PacketService {

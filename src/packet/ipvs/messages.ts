@@ -51,7 +51,7 @@ export function writeDestination(message: MessageBuilder, service: PacketService
         .bytes(DEST_ATTRIBUTE.ADDR, wideAddress(server.address))
         .u16(DEST_ATTRIBUTE.PORT, wirePort(port))
         .u32(DEST_ATTRIBUTE.FWD_METHOD, service.forward === 'fullnat' ? 0 : FORWARD_METHOD[service.forward])
-        .u32(DEST_ATTRIBUTE.WEIGHT, server.isDraining ? 0 : server.weight)
+        .u32(DEST_ATTRIBUTE.WEIGHT, weightOf(server))
         .u8(DEST_ATTRIBUTE.TUN_TYPE, isGue ? TUNNEL_TYPE.gue : TUNNEL_TYPE.ipip)
         .u16(DEST_ATTRIBUTE.TUN_PORT, isGue ? wirePort(service.guePort) : 0)
         .u16(DEST_ATTRIBUTE.TUN_FLAGS, 0)
@@ -66,6 +66,11 @@ export function writeDestination(message: MessageBuilder, service: PacketService
 export function portOf(key: ServiceKey, server: PacketServer): number {
   if (server.port !== 0) return server.port
   return 'mark' in key ? 0 : key.port
+}
+
+/** IPVS knows no priorities: a server that waits for its turn gets no new flows. */
+function weightOf({ weight, share, tier, isDraining }: PacketServer): number {
+  return isDraining || tier > 0 || weight * share <= 0 ? 0 : Math.max(1, Math.round(weight * share))
 }
 
 interface ServiceValues {

@@ -113,7 +113,7 @@ export class IpvsPlane {
     const up = service.servers.filter((server) => !server.isDown)
     for (const { address, port } of known) {
       if (up.some((server) => server.address === address && portOf(key, server) === port)) continue
-      const gone = { name: '', address, port, weight: 0, isDown: true, isDraining: false, upper: 0, lower: 0 }
+      const gone = { name: '', address, port, weight: 0, share: 1, tier: 0, isDown: true, isDraining: false, upper: 0, lower: 0 }
       this.#sendDestination(COMMAND.DEL_DEST, key, service, gone)
     }
     for (const server of up) {

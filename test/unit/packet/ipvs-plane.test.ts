@@ -94,7 +94,7 @@ function weightOf(destination: Uint8Array): number {
 }
 
 const server = (name: string, address: string, over: Partial<PacketServer> = {}): PacketServer => {
-  return { name, address, port: 80, weight: 2, isDown: false, isDraining: false, upper: 0, lower: 0, ...over }
+  return { name, address, port: 80, weight: 2, share: 1, tier: 0, isDown: false, isDraining: false, upper: 0, lower: 0, ...over }
 }
 const [a, b] = [server('a', '10.0.0.11'), server('b', '10.0.0.12')]
 const service = (servers: readonly PacketServer[], over: Partial<PacketService> = {}): PacketService => {

@@ -27,7 +27,7 @@ function service(address: string, port: number, over: Partial<PacketService> = {
 }
 
 function server(address: string, port: number, over: Partial<PacketServer> = {}): PacketServer {
-  return { name: 'a', address, port, weight: 1, isDown: false, isDraining: false, upper: 0, lower: 0, ...over }
+  return { name: 'a', address, port, weight: 1, share: 1, tier: 0, isDown: false, isDraining: false, upper: 0, lower: 0, ...over }
 }
 
 /** Everything behind the netlink header: the family's number and the sequence differ from run to run. */
