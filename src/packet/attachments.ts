@@ -17,7 +17,7 @@ export class Attachments {
   readonly #program: BpfProgram
   readonly #pins: Pins | undefined
   readonly #mode: XdpMode | undefined
-  readonly #sysctls = new Sysctls()
+  readonly #sysctls: Sysctls
   #attached: AttachedInterface[] = []
 
   constructor(native: NativeBpf, routes: RouteSocket, program: BpfProgram, pins: Pins | undefined, mode: XdpMode | undefined) {
@@ -26,6 +26,7 @@ export class Attachments {
     this.#program = program
     this.#pins = pins
     this.#mode = mode
+    this.#sysctls = new Sysctls(pins?.settings.read())
   }
 
   get list(): readonly AttachedInterface[] {
@@ -42,6 +43,7 @@ export class Attachments {
         // The route lookup of a program says nothing where the interface may not forward.
         this.#sysctls.set(`net/ipv4/conf/${target.name}/forwarding`, '1')
         this.#sysctls.set(`net/ipv6/conf/${target.name}/forwarding`, '1')
+        this.#rememberSettings()
         added.push(attachInterface(this.#native, this.#program, target, this.#pins, this.#mode))
       }
     } catch (error) {
@@ -52,7 +54,11 @@ export class Attachments {
     for (const each of this.#attached) if (!kept.includes(each)) this.#detach(each)
     this.#attached = [...kept, ...added]
     // Of an earlier process.
-    for (const name of this.#pins?.linkNames() ?? []) if (!names.includes(name)) this.#pins?.removeLink(name)
+    for (const name of this.#pins?.linkNames() ?? []) {
+      if (names.includes(name)) continue
+      this.#pins?.removeLink(name)
+      this.#restore(name)
+    }
   }
 
   /** Gives descriptors back; unless `keep`, the program comes off, and settings are as they were. */
@@ -60,13 +66,25 @@ export class Attachments {
     if (!keep) for (const { name } of this.#attached) this.#pins?.removeLink(name)
     for (const { link } of this.#attached) link.close()
     this.#attached = []
-    if (!keep) this.#sysctls.restore()
+    if (keep) return
+    this.#sysctls.restore()
+    this.#rememberSettings()
   }
 
   #detach({ name, link }: AttachedInterface): void {
     this.#pins?.removeLink(name)
     link.close()
+    this.#restore(name)
+  }
+
+  #restore(name: string): void {
     this.#sysctls.restore(`/${name}/`)
+    this.#rememberSettings()
+  }
+
+  /** So that the next process, or `evener packet detach`, can set them back. */
+  #rememberSettings(): void {
+    this.#pins?.settings.write(this.#sysctls.before)
   }
 }
 

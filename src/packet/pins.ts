@@ -2,9 +2,13 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, rmSync, st
 import { dirname, join } from 'node:path'
 import { EvenerError } from '../core/index.ts'
 import { BpfLink, type BpfMap, type BpfObject, type MapShape, type NativeBpf, openPinned, openPinnedMap, pin } from '../kernel/bpf/index.ts'
+import { native } from '../kernel/index.ts'
+import { RememberedSettings } from './remembered-settings.ts'
+import { Sysctls } from './sysctls.ts'
 
 /** BPF_FS_MAGIC */
 const BPF_FILE_SYSTEM = 0xcafe4a11
+const SETTINGS_NAME = 'settings-before'
 
 /**
  * The folder of a BPF file system in which maps and links have names, so that packets go on while Evener is restarted.
@@ -12,11 +16,14 @@ const BPF_FILE_SYSTEM = 0xcafe4a11
  */
 export class Pins {
   readonly path: string
+  /** Of interfaces, as they were before a program was put on them. */
+  readonly settings: RememberedSettings
   readonly #native: NativeBpf
 
   constructor(native: NativeBpf, path: string) {
     this.#native = native
     this.path = path
+    this.settings = new RememberedSettings(native, join(path, SETTINGS_NAME))
     if (dirname(path) === '/sys/fs/bpf' && existsSync('/sys/fs/bpf') && !isMounted('/sys/fs/bpf')) {
       const result = native.bpfMount('/sys/fs/bpf')
       if (result < 0) throw new EvenerError('BPF_FAILED', 'no BPF file system is mounted on /sys/fs/bpf, and mounting one failed')
@@ -71,7 +78,7 @@ export class Pins {
 
   /** Takes programs off their interfaces and forgets all flows. */
   removeAll(): void {
-    if (existsSync(this.path)) detachPins(this.path)
+    if (existsSync(this.path)) detachPins(this.path, this.#native)
   }
 
   #mapPath(name: string): string {
@@ -102,13 +109,17 @@ function isSameShape(a: MapShape, b: MapShape): boolean {
   return a.type === b.type && a.keySize === b.keySize && a.valueSize === b.valueSize && a.maxEntries === b.maxEntries
 }
 
-/** Takes programs off their interfaces and forgets all flows. Returns what was done, a line each. */
-export function detachPins(path: string): string[] {
+/** Takes programs off their interfaces, forgets all flows and sets back what was set for them. Returns what was done, a line each. */
+export function detachPins(path: string, addon: NativeBpf = native()): string[] {
   if (!existsSync(path)) return [`nothing is pinned in ${path}`]
   const names = unpin(path)
+  const settings = new Sysctls(new RememberedSettings(addon, join(path, SETTINGS_NAME)).read())
+  const restored = settings.restore()
+  rmSync(join(path, SETTINGS_NAME), { force: true })
   if (readdirSync(path).length === 0) rmdirSync(path)
   const links = names.flatMap((name) => (name.startsWith('link-') ? [name.slice('link-'.length)] : []))
-  return links.length === 0 ? [`no program was pinned in ${path}`] : links.map((name) => `${name}: the program is off`)
+  const told = links.length === 0 ? [`no program was pinned in ${path}`] : links.map((name) => `${name}: the program is off`)
+  return [...told, ...restored]
 }
 
 function unpin(path: string): string[] {

@@ -35,13 +35,17 @@ export class Sysctls {
     return [...this.#before].map(([path, before]) => `${nameOf(path)} = ${readFileSync(path, 'utf8').trim()} (was ${before})`)
   }
 
-  /** Sets back what was set, or what of it has `part` in its path. */
-  restore(part = ''): void {
+  /** Sets back what was set, or what of it has `part` in its path. Returns what was done, a line each. */
+  restore(part = ''): string[] {
+    const lines: string[] = []
     for (const [path, value] of this.#before) {
       if (!path.includes(part)) continue
-      if (existsSync(path)) writeFileSync(path, value)
       this.#before.delete(path)
+      if (!existsSync(path)) continue
+      writeFileSync(path, value)
+      lines.push(`${nameOf(path)} = ${value} again`)
     }
+    return lines
   }
 }
 

@@ -94,9 +94,12 @@ test(
     const network = await layWeb(t, 'nat')
     const pins = network.mountPins()
     const pinned = configuration('nat', { plane: { pins, atExit: 'keep' } })
+    const forwarding = () => network.run('lb', 'sysctl', '-n', 'net.ipv4.conf.c1.forwarding', 'net.ipv6.conf.s0.forwarding')
+    network.run('lb', 'sysctl', '-qw', 'net.ipv4.conf.c1.forwarding=0', 'net.ipv6.conf.s0.forwarding=0')
     const first = await Product.start(network, 'lb', pinned)
     const client = await network.stream('client', VIP, 80)
     const server = await client.ask()
+    assert.equal(forwarding(), '1\n1\n')
     await first.kill()
     assert.equal(await client.ask(), server)
     assert.deepEqual(ask(network, 9), { a: 1, b: 3, c: 5 })
@@ -108,8 +111,12 @@ test(
     assert.match(third.log.join('\n'), /a running Evener has the packet plane/)
     assert.equal(await second.stop(), 0)
     assert.equal(await client.ask(), server)
-    assert.match(second.command('packet', 'detach', '--pins', pins), /c1: the program is off/)
+    assert.match(
+      second.command('packet', 'detach', '--pins', pins),
+      /c1: the program is off\ns0: the program is off\nnet\.ipv4\.conf\.c1\.forwarding = 0 again\n/,
+    )
     assert.deepEqual(ask(network, 1), { x: 1 })
+    assert.equal(forwarding(), '0\n0\n')
   },
 )
 
