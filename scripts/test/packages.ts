@@ -26,6 +26,8 @@ export const TEST_PACKAGES: readonly TestPackage[] = [
   { name: 'iproute2', provides: 'ip', why: 'network namespaces and interfaces' },
   { name: 'ethtool', provides: 'ethtool', why: 'checksums and GRO of the links between namespaces' },
   { name: 'bpftool', provides: 'bpftool', why: 'oracle for what the loader put into the kernel' },
+  { name: 'ipvsadm', provides: 'ipvsadm', why: 'peer: the bytes that it sends to the kernel' },
+  { name: 'iperf3', provides: 'iperf3', why: 'traffic through packet listeners, both ways' },
   { name: 'clang-14', provides: 'clang-14', why: 'the programs of bpf/ are compiled again and compared' },
   { name: 'llvm-14', provides: 'llvm-strip-14', why: 'the programs of bpf/ are compiled again and compared' },
   { name: 'knot', provides: 'knotd', why: 'peer: DNS server for discovery' },

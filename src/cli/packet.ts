@@ -1,37 +1,8 @@
 import { Command, InvalidArgumentError, Option } from 'commander'
-import { detachPacketPlane } from '../control/index.ts'
+import { detachPacketPlane, type FlowInfo, type PacketStatus } from '../control/index.ts'
 import { AdminError } from './admin-client.ts'
 import { type AdminFlags, adminOptions, clientOf } from './admin-options.ts'
 import { formatTable } from './table.ts'
-
-/** The answers of the admin API that these commands read. */
-interface PacketAnswer {
-  readonly interfaces: readonly { readonly name: string; readonly mode: string }[]
-  readonly servers: readonly {
-    readonly service: string
-    readonly server: string
-    readonly active: number
-    readonly inactive: number
-    readonly young: number
-    readonly packets: number
-    readonly bytes: number
-    readonly flows: number
-  }[]
-  readonly counters: Readonly<Record<string, number>>
-}
-
-interface FlowsAnswer {
-  readonly flows: readonly {
-    readonly protocol: string
-    readonly client: string
-    readonly clientPort: number
-    readonly address: string
-    readonly port: number
-    readonly service: string
-    readonly server: string
-    readonly state: string
-  }[]
-}
 
 type Flags = AdminFlags & { readonly json?: boolean }
 
@@ -60,7 +31,7 @@ function asking(name: string, description: string): Command {
 }
 
 async function showStatus(flags: Flags): Promise<void> {
-  const answer = await clientOf(flags).get<PacketAnswer>('/api/v1/packet')
+  const answer = await clientOf(flags).get<PacketStatus>('/api/v1/packet')
   print(flags, answer, () =>
     [
       formatTable([['INTERFACE', 'XDP'], ...answer.interfaces.map(({ name, mode }) => [name, mode])]),
@@ -83,7 +54,7 @@ async function showStatus(flags: Flags): Promise<void> {
 }
 
 async function showFlows(flags: Flags & { readonly limit: number }): Promise<void> {
-  const answer = await clientOf(flags).get<FlowsAnswer>(`/api/v1/packet/flows?limit=${flags.limit}`)
+  const answer = await clientOf(flags).get<{ readonly flows: readonly FlowInfo[] }>(`/api/v1/packet/flows?limit=${flags.limit}`)
   print(flags, answer, () =>
     formatTable([
       ['PROTOCOL', 'CLIENT', 'ADDRESS', 'LISTENER', 'SERVER', 'STATE'],
@@ -100,7 +71,7 @@ async function showFlows(flags: Flags & { readonly limit: number }): Promise<voi
 }
 
 async function showStats(flags: Flags): Promise<void> {
-  const { counters } = await clientOf(flags).get<PacketAnswer>('/api/v1/packet')
+  const { counters } = await clientOf(flags).get<PacketStatus>('/api/v1/packet')
   print(flags, counters, () => formatTable([['VERDICT', 'PACKETS'], ...Object.entries(counters)]))
 }
 

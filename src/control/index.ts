@@ -4,6 +4,7 @@
  * In: a function that loads the configuration, signals, the admin API. Out: Plans to the workers, states to the pool table.
  */
 
+export type { FlowInfo, PacketStatus } from '../packet/index.ts'
 export { AgentServer } from './agent/agent-server.ts'
 export { Balancer, type BalancerOptions, ConfigurationError, type LoadedConfiguration } from './balancer.ts'
 export { CERTIFICATE_METRICS } from './certificates.ts'

@@ -1,52 +1,23 @@
 import { Exposition, type MetricDefinition } from '../observe/index.ts'
 import type { PacketStatus, ServerLoad } from '../packet/index.ts'
 
-const SERVER_LABELS = ['listener', 'server'] as const
+interface ServerMetric extends MetricDefinition {
+  read(load: ServerLoad): number
+}
+
+const ofServer = (name: string, help: string, read: ServerMetric['read']): ServerMetric => {
+  const type = name.endsWith('_total') ? 'counter' : 'gauge'
+  return { name: `evener_packet_server_${name}`, type, help, labels: ['listener', 'server'], read }
+}
 
 /** What the kernel's programs count for each server of a packet listener. */
-const BY_SERVER: readonly (MetricDefinition & { read(load: ServerLoad): number })[] = [
-  {
-    name: 'evener_packet_server_packets_total',
-    type: 'counter',
-    help: 'Packets that were forwarded to the server.',
-    labels: SERVER_LABELS,
-    read: (load) => load.packets,
-  },
-  {
-    name: 'evener_packet_server_bytes_total',
-    type: 'counter',
-    help: 'Bytes of these packets, from the IP header on.',
-    labels: SERVER_LABELS,
-    read: (load) => load.bytes,
-  },
-  {
-    name: 'evener_packet_server_flows_total',
-    type: 'counter',
-    help: 'Flows that were opened to the server.',
-    labels: SERVER_LABELS,
-    read: (load) => load.flows,
-  },
-  {
-    name: 'evener_packet_server_active_flows',
-    type: 'gauge',
-    help: 'Established flows.',
-    labels: SERVER_LABELS,
-    read: (load) => load.active,
-  },
-  {
-    name: 'evener_packet_server_inactive_flows',
-    type: 'gauge',
-    help: 'Flows that are ending, and those of UDP.',
-    labels: SERVER_LABELS,
-    read: (load) => load.inactive,
-  },
-  {
-    name: 'evener_packet_server_new_flows',
-    type: 'gauge',
-    help: 'Flows that are not established yet.',
-    labels: SERVER_LABELS,
-    read: (load) => load.young,
-  },
+const BY_SERVER: readonly ServerMetric[] = [
+  ofServer('packets_total', 'Packets that were forwarded to the server.', (load) => load.packets),
+  ofServer('bytes_total', 'Bytes of these packets, from the IP header on.', (load) => load.bytes),
+  ofServer('flows_total', 'Flows that were opened to the server.', (load) => load.flows),
+  ofServer('active_flows', 'Established flows.', (load) => load.active),
+  ofServer('inactive_flows', 'Flows that are ending, and those of UDP.', (load) => load.inactive),
+  ofServer('new_flows', 'Flows that are not established yet.', (load) => load.young),
 ]
 
 const VERDICTS: MetricDefinition = {

@@ -40,23 +40,49 @@ export function writeServiceKey(message: MessageBuilder, key: ServiceKey): void 
   writeServiceAttributes(message, key, { scheduler: '', flags: 0, timeout: 0, netmask: netmask(key.family, key.family === 4 ? 32 : 128) })
 }
 
+/** NEW_DEST and SET_DEST. */
 export function writeDestination(message: MessageBuilder, service: PacketService, server: PacketServer, port: number): void {
-  const isTunnel = service.forward === 'tun'
-  const isGue = isTunnel && service.encapsulation === 'gue'
+  const isGue = service.forward === 'tun' && service.encapsulation === 'gue'
+  writeDestinationAttributes(message, server.address, port, {
+    method: service.forward === 'fullnat' ? 0 : FORWARD_METHOD[service.forward],
+    weight: weightOf(server),
+    tunnelType: isGue ? TUNNEL_TYPE.gue : TUNNEL_TYPE.ipip,
+    tunnelPort: isGue ? wirePort(service.guePort) : 0,
+    upper: server.upper,
+    lower: server.lower,
+  })
+}
+
+/** What names a destination, in DEL_DEST; the rest says nothing, and is what ipvsadm sends. */
+export function writeDestinationKey(message: MessageBuilder, address: string, port: number): void {
+  const values = { method: FORWARD_METHOD.dr, weight: 1, tunnelType: TUNNEL_TYPE.ipip, tunnelPort: 0, upper: 0, lower: 0 }
+  writeDestinationAttributes(message, address, port, values)
+}
+
+interface DestinationValues {
+  readonly method: number
+  readonly weight: number
+  readonly tunnelType: number
+  readonly tunnelPort: number
+  readonly upper: number
+  readonly lower: number
+}
+
+function writeDestinationAttributes(message: MessageBuilder, address: string, port: number, values: DestinationValues): void {
   message.nest(
     ATTRIBUTE.DEST,
     () => {
       message
-        .u16(DEST_ATTRIBUTE.ADDR_FAMILY, server.address.includes(':') ? FAMILY[6] : FAMILY[4])
-        .bytes(DEST_ATTRIBUTE.ADDR, wideAddress(server.address))
+        .u16(DEST_ATTRIBUTE.ADDR_FAMILY, address.includes(':') ? FAMILY[6] : FAMILY[4])
+        .bytes(DEST_ATTRIBUTE.ADDR, wideAddress(address))
         .u16(DEST_ATTRIBUTE.PORT, wirePort(port))
-        .u32(DEST_ATTRIBUTE.FWD_METHOD, service.forward === 'fullnat' ? 0 : FORWARD_METHOD[service.forward])
-        .u32(DEST_ATTRIBUTE.WEIGHT, weightOf(server))
-        .u8(DEST_ATTRIBUTE.TUN_TYPE, isGue ? TUNNEL_TYPE.gue : TUNNEL_TYPE.ipip)
-        .u16(DEST_ATTRIBUTE.TUN_PORT, isGue ? wirePort(service.guePort) : 0)
+        .u32(DEST_ATTRIBUTE.FWD_METHOD, values.method)
+        .u32(DEST_ATTRIBUTE.WEIGHT, values.weight)
+        .u8(DEST_ATTRIBUTE.TUN_TYPE, values.tunnelType)
+        .u16(DEST_ATTRIBUTE.TUN_PORT, values.tunnelPort)
         .u16(DEST_ATTRIBUTE.TUN_FLAGS, 0)
-        .u32(DEST_ATTRIBUTE.U_THRESH, server.upper)
-        .u32(DEST_ATTRIBUTE.L_THRESH, server.lower)
+        .u32(DEST_ATTRIBUTE.U_THRESH, values.upper)
+        .u32(DEST_ATTRIBUTE.L_THRESH, values.lower)
     },
     true,
   )

@@ -6,7 +6,7 @@ import type { FlowInfo } from '../flows.ts'
 import type { PacketStatus } from '../plane.ts'
 import { readConnections } from './connections.ts'
 import { type Destination, readDestination } from './destinations.ts'
-import { keysOf, portOf, type ServiceKey, writeDestination, writeService, writeServiceKey } from './messages.ts'
+import { keysOf, portOf, type ServiceKey, writeDestination, writeDestinationKey, writeService, writeServiceKey } from './messages.ts'
 import { COMMAND, IPVS_FAMILY, IPVS_VERSION } from './vocabulary.ts'
 
 const ENOENT = -2
@@ -113,8 +113,7 @@ export class IpvsPlane {
     const up = service.servers.filter((server) => !server.isDown)
     for (const { address, port } of known) {
       if (up.some((server) => server.address === address && portOf(key, server) === port)) continue
-      const gone = { name: '', address, port, weight: 0, share: 1, tier: 0, isDown: true, isDraining: false, upper: 0, lower: 0 }
-      this.#sendDestination(COMMAND.DEL_DEST, key, service, gone)
+      this.#removeDestination(key, address, port)
     }
     for (const server of up) {
       const isKnown = find(known, server.address, portOf(key, server)) !== undefined
@@ -131,6 +130,14 @@ export class IpvsPlane {
   #send(command: number, key: ServiceKey, allowed: readonly number[] = []): void {
     const result = this.#socket.request(command, FLAG.ACK, (message) => writeServiceKey(message, key))
     if (typeof result !== 'number' || !allowed.includes(result)) demand(result, `service ${textOf(key)}`)
+  }
+
+  #removeDestination(key: ServiceKey, address: string, port: number): void {
+    const result = this.#socket.request(COMMAND.DEL_DEST, FLAG.ACK, (message) => {
+      writeServiceKey(message, key)
+      writeDestinationKey(message, address, port)
+    })
+    demand(result, `server ${address} of service ${textOf(key)}`)
   }
 
   #sendDestination(command: number, key: ServiceKey, service: PacketService, server: PacketServer): void {

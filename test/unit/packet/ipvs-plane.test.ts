@@ -108,7 +108,7 @@ test('IPVS is told of services and servers, of each change once, and of the end'
   plane.updateServers('web', [{ ...a, isDraining: true }])
   assert.deepEqual(kernel.said.splice(0), ['SET_DEST 10.0.0.11 weight 0', 'SET_DEST 10.0.0.12 weight 2'])
   plane.updateServers('web', [{ ...b, isDown: true }])
-  assert.deepEqual(kernel.said.splice(0), ['DEL_DEST 10.0.0.12 weight 0', 'SET_DEST 10.0.0.11 weight 0'])
+  assert.deepEqual(kernel.said.splice(0), ['DEL_DEST 10.0.0.12 weight 1', 'SET_DEST 10.0.0.11 weight 0'])
   assert.deepEqual(
     plane.status().servers.map((each) => each.server),
     ['a', 'b'],

@@ -5,7 +5,9 @@ import { test } from 'node:test'
 import { MessageBuilder } from '../../../src/kernel/netlink/index.ts'
 import { type PacketServer, type PacketService, SERVICE_DEFAULTS } from '../../../src/packet/index.ts'
 import { parseConnections } from '../../../src/packet/ipvs/connections.ts'
-import { keysOf, portOf, writeDestination, writeService, writeServiceKey } from '../../../src/packet/ipvs/messages.ts'
+import { keysOf, portOf, writeDestination, writeDestinationKey, writeService, writeServiceKey } from '../../../src/packet/ipvs/messages.ts'
+
+const DEL_DEST = 7
 
 interface Recording {
   readonly messages: readonly { readonly command: string; readonly message: string }[]
@@ -36,7 +38,8 @@ function message(command: number, of: PacketService, to?: PacketServer): string 
   const [key] = keysOf(of)
   if (command <= 2) writeService(builder, key, of)
   else writeServiceKey(builder, key)
-  if (to !== undefined) writeDestination(builder, of, to, portOf(key, to))
+  if (to !== undefined && command === DEL_DEST) writeDestinationKey(builder, to.address, portOf(key, to))
+  else if (to !== undefined) writeDestination(builder, of, to, portOf(key, to))
   return Buffer.from(builder.build().subarray(16)).toString('hex')
 }
 
@@ -81,6 +84,8 @@ const cases: [command: string, actual: string][] = [
   ['-a -t 10.0.0.100:80 -r [fd00::11]:80 -i -w 1', message(5, service(vip, 80, { forward: 'tun' }), server('fd00::11', 0))],
   ['-a -f 7 -r 10.0.0.11 -g -w 5', message(5, service(vip, 0, { mark: 7, forward: 'dr' }), server('10.0.0.11', 0, { weight: 5 }))],
   ['-e -t [fd00::100]:80 -r [fd00::11]:8080 -m -w 6', message(6, six, server('fd00::11', 8080, { weight: 6 }))],
+  ['-d -t 10.0.0.100:80 -r 10.0.0.11:8080', message(7, web, server('10.0.0.11', 8080))],
+  ['-d -f 7 -r 10.0.0.11', message(7, service(vip, 0, { mark: 7 }), server('10.0.0.11', 0))],
 ]
 
 for (const [command, actual] of cases) {
@@ -88,6 +93,10 @@ for (const [command, actual] of cases) {
     assert.equal(actual, recorded.get(command))
   })
 }
+
+test('every recorded message has its counterpart', () => {
+  assert.deepEqual(cases.map(([command]) => command).sort(), [...recorded.keys()].sort())
+})
 
 test('a line of /proc/net/ip_vs_conn is a flow', () => {
   const text = [
