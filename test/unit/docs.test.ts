@@ -3,7 +3,7 @@ import { spawnSync } from 'node:child_process'
 import { existsSync, globSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { test } from 'node:test'
-import { formatDiagnostics, loadConfig } from '../../src/config/index.ts'
+import { formatDiagnostics, jsonSchema, loadConfig } from '../../src/config/index.ts'
 import { makeSelfSigned } from '../../src/control/self-signed.ts'
 import { CATALOGUE } from '../../src/pool/index.ts'
 import { temporaryFolder } from '../support/cleanup.ts'
@@ -14,8 +14,11 @@ const pages = globSync(['*.md', 'docs/**/*.md', 'examples/**/*.md'], { cwd: root
 test('links between the pages lead somewhere', () => {
   const broken: string[] = []
   for (const page of pages) {
-    for (const [, target] of read(page).matchAll(/\]\(([^)#\s]+)(?:#[^)]*)?\)/g)) {
-      if (!/^[a-z]+:/.test(target) && !existsSync(join(root, dirname(page), target))) broken.push(`${page}: ${target}`)
+    for (const [, target, anchor] of read(page).matchAll(/\]\(([^)#\s]*)(?:#([^)]*))?\)/g)) {
+      if (/^[a-z]+:/.test(target)) continue
+      const file = target === '' ? page : join(dirname(page), target)
+      if (!existsSync(join(root, file))) broken.push(`${page}: ${target}`)
+      else if (anchor !== undefined && !anchorsOf(read(file)).has(anchor)) broken.push(`${page}: ${target}#${anchor}`)
     }
   }
   assert.deepEqual(broken, [])
@@ -51,10 +54,43 @@ test('docs/balancing.md has every algorithm with its aliases', () => {
   )
 })
 
+test('the numbers in README.md are those of the code', () => {
+  const { properties } = jsonSchema() as { properties: Record<string, JsonSchema> }
+  const kinds = Object.entries(properties.pools.additionalProperties?.properties?.check.properties ?? {}).filter(
+    ([, { type }]) => type === 'object',
+  )
+  const [, algorithms, checks] = /([\w-]+) algorithms, [\s\S]*?checks of ([\w-]+) kinds/i.exec(read('README.md')) ?? []
+  assert.deepEqual([algorithms?.toLowerCase(), checks], [inWords(CATALOGUE.length), inWords(kinds.length)])
+})
+
 test('the measured table of README.md is that of the newest committed result', () => {
   const check = spawnSync(process.execPath, [join(root, 'bench/readme.ts'), '--check'], { encoding: 'utf8' })
   assert.equal(check.status, 0, check.stderr)
 })
+
+interface JsonSchema {
+  readonly type?: string
+  readonly properties?: Record<string, JsonSchema>
+  readonly additionalProperties?: JsonSchema
+}
+
+/** Of headings as GitHub makes them, and those that are written out. */
+function anchorsOf(text: string): Set<string> {
+  const headings = [...text.matchAll(/^#+ (.*)$/gm)].map(([, title]) =>
+    title
+      .toLowerCase()
+      .replace(/[^\p{L}\p{N} _-]/gu, '')
+      .replaceAll(' ', '-'),
+  )
+  return new Set([...headings, ...[...text.matchAll(/<a id="([^"]+)">/g)].map(([, id]) => id)])
+}
+
+/** From 10 to 39. */
+function inWords(count: number): string {
+  const small = 'ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen'.split(' ')
+  const units = ['', '-one', '-two', '-three', '-four', '-five', '-six', '-seven', '-eight', '-nine']
+  return small[count - 10] ?? `${count < 30 ? 'twenty' : 'thirty'}${units[count % 10]}`
+}
 
 function read(page: string): string {
   return readFileSync(join(root, page), 'utf8')
