@@ -94,7 +94,9 @@ export function describeType(schema: z.ZodType): string {
     case 'record':
       return 'a map'
     case 'array':
-      return element === undefined ? 'a list' : `a list${isNamed(element) ? ` of ${describeType(element).replace(/^an? /, '')}s` : ''}`
+      return element === undefined
+        ? 'a list'
+        : `a list${isNamed(element) ? ` of ${plural(describeType(element).replace(/^an? /, ''))}` : ''}`
     case 'enum':
       return `one of ${Object.values(entries ?? {}).join(', ')}`
     case 'literal':
@@ -103,7 +105,9 @@ export function describeType(schema: z.ZodType): string {
         .join(', ')
         .replace(/, ([^,]*)$/, ' or $1')
     case 'union':
-      return [...new Set((options ?? []).map(describeType))].join(' or ')
+      return [
+        ...new Set((options ?? []).filter((option, index, all) => !isNumericForm(option, all.slice(0, index))).map(describeType)),
+      ].join(' or ')
     case 'string':
       return 'text'
     case 'number':
@@ -114,6 +118,17 @@ export function describeType(schema: z.ZodType): string {
     default:
       return type
   }
+}
+
+function plural(noun: string): string {
+  return noun.endsWith('s') ? `${noun}es` : `${noun}s`
+}
+
+/** The choices of another branch, for who writes them as numbers. */
+function isNumericForm(option: z.ZodType, others: readonly z.ZodType[]): boolean {
+  const values = definitionOf(unwrap(option)).values ?? []
+  const texts = others.flatMap(choicesOf)
+  return values.length > 0 && values.every((value) => typeof value === 'number' && texts.includes(String(value)))
 }
 
 function isNamed(schema: z.ZodType): boolean {

@@ -31,7 +31,10 @@ function describe({ name, aliases, summary, options: own }: AlgorithmDescription
       .default(option.default as never)
       .describe(option.summary),
   ])
-  return options({ name: z.enum([name, ...aliases]), ...Object.fromEntries(members) }).describe(summary)
+  return options({
+    name: z.enum([name, ...aliases]).describe('Its name, or another name for it.'),
+    ...Object.fromEntries(members),
+  }).describe(summary)
 }
 
 function member(option: AlgorithmOption): z.ZodType<Value> {
