@@ -12,6 +12,7 @@ export class Blocks {
   readonly blockBytes: number
   readonly count: number
   readonly #shift: number
+  readonly #reserve: number
   readonly #references: Uint32Array
   readonly #free: Uint32Array
   #freeCount: number
@@ -23,6 +24,7 @@ export class Blocks {
     this.#shift = Math.log2(blockBytes)
     if (!Number.isInteger(this.#shift)) throw new RangeError(`blockBytes must be a power of two, not ${blockBytes}`)
     this.count = memory.length >>> this.#shift
+    this.#reserve = Math.min(64, Math.max(1, this.count >>> 4))
     this.#references = new Uint32Array(this.count)
     this.#free = new Uint32Array(this.count)
     for (let i = 0; i < this.count; i++) this.#free[i] = this.count - 1 - i
@@ -32,6 +34,18 @@ export class Blocks {
   /** Whether less than half of the blocks are free. */
   get isScarce(): boolean {
     return this.#freeCount < this.count >>> 1
+  }
+
+  /**
+   * Whether there are more blocks than receiving has to leave to what comes behind it, so that what is held can be sent and come back:
+   * the last ones are for sending, those before them for the plaintext of what has been received.
+   */
+  get mayReceive(): boolean {
+    return this.#freeCount > 2 * this.#reserve
+  }
+
+  get mayDecrypt(): boolean {
+    return this.#freeCount > this.#reserve
   }
 
   get free(): number {

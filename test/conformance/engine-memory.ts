@@ -2,7 +2,8 @@ import assert from 'node:assert/strict'
 import { it } from 'node:test'
 import type { Connection } from '../../src/engine/index.ts'
 import { Sequence } from '../support/bytes.ts'
-import { type Backend, type EngineUnderTest, engineFor, LOOPBACK } from '../support/engine.ts'
+import { type Backend, engineFor, LOOPBACK } from '../support/engine.ts'
+import { Hoard } from '../support/hoard.ts'
 import { witness, witnessServer } from '../support/net.ts'
 
 const BLOCK_BYTES = 4096
@@ -209,27 +210,4 @@ export function memory(backend: Backend): void {
     const { address } = await test.listen({}, { address: LOOPBACK })
     assert.notEqual(address, LOOPBACK)
   })
-}
-
-/** Keeps slices under holds, in the order of their arrival. */
-class Hoard {
-  readonly #test: EngineUnderTest
-  readonly #slices: { start: number; end: number }[] = []
-
-  constructor(test: EngineUnderTest) {
-    this.#test = test
-  }
-
-  keep(start: number, end: number): void {
-    this.#test.engine.blocks.hold(start)
-    this.#slices.push({ start, end })
-  }
-
-  release(check?: Sequence): void {
-    const { blocks, memory } = this.#test.engine
-    for (const { start, end } of this.#slices.splice(0)) {
-      check?.check(memory.subarray(start, end))
-      blocks.release(start)
-    }
-  }
 }

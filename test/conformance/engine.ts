@@ -13,6 +13,7 @@ import { shutdown } from './engine-shutdown.ts'
 import { streaming } from './engine-stream.ts'
 import { timers } from './engine-timers.ts'
 import { tls } from './engine-tls.ts'
+import { tlsMemory } from './engine-tls-memory.ts'
 import { tlsRefusals } from './engine-tls-refusals.ts'
 
 /** Against a hang only: the machine may be busy. */
@@ -36,6 +37,7 @@ export function engineSuite(backend: Backend): void {
     shutdown,
     tls,
     'tls refusals': tlsRefusals,
+    'tls memory': tlsMemory,
   }
   for (const [name, topic] of Object.entries(topics)) {
     describe(`${backend.kind} engine: ${name}`, { timeout: TIMEOUT_MS }, () => topic(backend))

@@ -32,8 +32,6 @@ export class Loop implements Clock {
   readonly counters = new EngineCounters()
   readonly report: (error: unknown) => void
   readonly #blocks: Blocks
-  /** Blocks that receiving leaves to sending, so that what has been received can be answered. */
-  readonly #reserve: number
   readonly #clock = new TurnClock(systemClock)
   readonly #runTurn = () => this.#turn()
   #depth = 0
@@ -51,7 +49,6 @@ export class Loop implements Clock {
 
   constructor(blocks: Blocks, report: (error: unknown) => void) {
     this.#blocks = blocks
-    this.#reserve = Math.min(64, blocks.count >>> 4)
     this.report = report
     this.bump = new BumpBlock(blocks)
     this.timers = new Wheel(this, report, () => this.#alarmChanged())
@@ -92,7 +89,7 @@ export class Loop implements Clock {
     if (this.#depth === 1) {
       if (this.#changed.length > 0) this.#flush()
       this.bump.settle()
-      if (this.#starved.length > 0 && this.#hasRoom) this.#soon()
+      if (this.#starved.length > 0 && this.#blocks.mayReceive) this.#soon()
       if (this.#isAlarmStale) this.#setAlarm()
     }
     this.#depth--
@@ -120,7 +117,7 @@ export class Loop implements Clock {
 
   /** Where `length` received bytes go, or -1: the arena is used up but for what is left to sending. */
   roomToReceive(length: number): number {
-    return this.#hasRoom || this.bump.fits(length) ? this.bump.room(length) : -1
+    return this.#blocks.mayReceive || this.bump.fits(length) ? this.bump.room(length) : -1
   }
 
   /** The connection has received what no block is free for; it stays in line until relieve() says true. */
@@ -128,10 +125,6 @@ export class Loop implements Clock {
     this.counters.receiveStarvations++
     this.#starved.push(connection)
     this.#starvedCheck ??= setTimeout(() => this.#checkStarved(), STARVED_CHECK_MS)
-  }
-
-  get #hasRoom(): boolean {
-    return this.#blocks.free > this.#reserve
   }
 
   /** A connection that changes while this runs, in drained(), has its turn next, so that one cannot keep the loop to itself. */
@@ -162,7 +155,7 @@ export class Loop implements Clock {
     const waiting = this.#starved
     this.#starved = []
     for (let i = 0; i < waiting.length; i++) {
-      if (this.#hasRoom && waiting[i].relieve()) continue
+      if (this.#blocks.mayReceive && waiting[i].relieve()) continue
       this.#starved.push(waiting[i])
     }
   }
@@ -170,7 +163,7 @@ export class Loop implements Clock {
   #checkStarved(): void {
     this.#starvedCheck = null
     if (this.#starved.length === 0) return
-    if (this.#hasRoom) this.#soon()
+    if (this.#blocks.mayReceive) this.#soon()
     this.#starvedCheck = setTimeout(() => this.#checkStarved(), STARVED_CHECK_MS)
   }
 

@@ -25,8 +25,6 @@ export class ReceiveBuffers {
   readonly #high: number
   readonly #mask: number
   readonly #limit: number
-  /** Blocks that receiving leaves to sending, so that what is held can be sent and come back. */
-  readonly #reserve: number
   /** Where the block of each id begins. */
   readonly #starts: Int32Array
   readonly #vacant: Int32Array
@@ -45,7 +43,6 @@ export class ReceiveBuffers {
     const entries = this.#words.length / BUFFER_WORDS
     this.#mask = entries - 1
     this.#limit = Math.min(entries, Math.max(1, blocks.count >>> 1))
-    this.#reserve = Math.min(64, blocks.count >>> 4)
     this.#starts = new Int32Array(entries)
     this.#vacant = new Int32Array(entries)
     this.#grow(Math.min(FIRST_COUNT, this.#limit))
@@ -90,7 +87,7 @@ export class ReceiveBuffers {
   }
 
   #provideFresh(id: number): boolean {
-    if (this.#blocks.free <= this.#reserve) return false
+    if (!this.#blocks.mayReceive) return false
     const start = this.#blocks.take()
     if (start === -1) return false
     this.#starts[id] = start

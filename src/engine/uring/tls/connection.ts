@@ -8,7 +8,7 @@ import type { SendQueue } from '../send-queue.ts'
 import type { RingTlsClient } from './client.ts'
 import { Handshake, type TlsAccepting, type TlsAcceptor } from './handshake.ts'
 import { TlsInput } from './input.ts'
-import { TlsOutput } from './output.ts'
+import { FLUSHED, TlsOutput } from './output.ts'
 import { RingSecure } from './secure.ts'
 import type { RingTlsServer } from './server.ts'
 
@@ -58,7 +58,7 @@ export class TlsConnection implements Connection, ConnectionHandler, Turned {
     this.raw = raw
     raw.handler = this
     this.session = session
-    this.output = new TlsOutput(loop, raw)
+    this.output = new TlsOutput(loop, raw, this)
     this.#plain = this.output.queue
     this.#input = new TlsInput(loop, this)
     this.secure = new RingSecure(() => (this.session < 0 || !this.#isAgreed ? null : loop.tls.native.info(this.session)))
@@ -156,15 +156,13 @@ export class TlsConnection implements Connection, ConnectionHandler, Turned {
   flush(): void {
     this.#isDirty = false
     if ((this.#state !== OPEN && this.#state !== FLUSHING) || !this.raw.isOpen) return
-    const failure = this.output.flush(this.session)
-    if (failure !== null) {
-      this.fail(failure)
-      return
-    }
+    const flushed = this.output.flush(this.session)
+    if (flushed === FLUSHED.FAILED) this.fail('failed')
+    if (flushed !== FLUSHED.ALL) return
     if (this.#state === FLUSHING) this.#finish()
     else if (this.#isEnding && !this.#hasEnded) {
+      if (this.output.end(this.session) !== FLUSHED.ALL) return
       this.#hasEnded = true
-      this.output.end(this.session)
       this.raw.end()
       if (this.#peerEnded) this.raw.close()
     } else if (this.isCongested && !this.raw.expectDrained()) this.drained()
@@ -197,7 +195,7 @@ export class TlsConnection implements Connection, ConnectionHandler, Turned {
   closed(_raw: Connection, reason: CloseReason): void {
     this.#state = OVER
     this.#handshake?.gone(reason)
-    this.#plain.clear()
+    this.output.clear()
     this.#input.clear()
     // While the session is there it can be asked for the log.
     try {
@@ -301,7 +299,7 @@ export class TlsConnection implements Connection, ConnectionHandler, Turned {
   }
 
   #finish(): void {
-    if (!this.#hasEnded) this.output.end(this.session)
+    if (!this.#hasEnded && this.output.end(this.session) !== FLUSHED.ALL) return
     this.#state = OVER
     this.raw.close()
   }

@@ -44,7 +44,8 @@ export class TlsInput implements TimerTarget {
     const { native, results } = tls
     const connection = this.#connection
     const wanted = Math.min(end - at + (this.#hasPending ? PENDING_BYTES : 0), blocks.blockBytes)
-    const plain = bump.room(wanted)
+    // A block of plaintext that is to be sent takes one of ciphertext to come back.
+    const plain = blocks.mayDecrypt ? bump.room(wanted) : -1
     if (plain === -1) return this.#stall(at, end)
     const bits = native.receive(connection.session, at, end, plain, plain + wanted, 0, 0)
     const count = results[TLS_RESULT.plainBytes]
@@ -54,7 +55,7 @@ export class TlsInput implements TimerTarget {
       bump.advance(count)
       blocks.hold(plain)
     }
-    if (results[TLS_RESULT.overflowBytes] > 0 && !connection.output.sendOverflow(connection.session)) connection.fail('overload')
+    if (results[TLS_RESULT.overflowBytes] > 0) connection.output.sendOverflow(connection.session)
     if (count > 0) {
       connection.tellReceived(plain, plain + count)
       blocks.release(plain)
@@ -78,7 +79,7 @@ export class TlsInput implements TimerTarget {
       if (this.#stalled.isEmpty) this.#connection.feed(start, end)
       else this.#stalled.push(start, end)
     }
-    for (const [start] of waiting) this.#loop.blocks.release(start)
+    this.#stalled.release(waiting)
     if (this.#stalled.isEmpty) this.#connection.relieved(this.#stalled.hasEnded)
   }
 
