@@ -7,10 +7,13 @@ import { globSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { WebSocket } from 'ws'
+import { selfSigned } from '../support/certificate.ts'
 import { type Cleanup, temporaryFolder } from '../support/cleanup.ts'
 import { type RequestOptions, request } from '../support/client.ts'
+import { postgresql, postgresqlStandby } from '../support/databases.ts'
 import { type Evener, serving, startFile } from '../support/evener.ts'
-import { needsRoot } from '../support/needs.ts'
+import { needs, needsRoot, program } from '../support/needs.ts'
+import { refusedPort } from '../support/origin.ts'
 import { fieldValue, type WireResponse } from '../support/wire.ts'
 
 const EXAMPLES = join(import.meta.dirname, '../../examples')
@@ -95,6 +98,25 @@ test('tcp-udp: connections are shared out by number, datagrams are passed on, bo
   t.after(() => client.close())
   client.send('<13>hello', await evener.port('syslog'), '127.0.0.2')
   assert.equal(String((await received)[0]), '<13>hello')
+})
+
+test('databases: writes go to the primary, reads to a replica, and to the primary where there is none', {
+  timeout: 60_000,
+  ...needs('pg_ctlcluster', 'psql', 'openssl'),
+}, async (t) => {
+  const access = ['host all all 127.0.0.1/32 trust', 'host replication follower 127.0.0.1/32 trust']
+  const accounts = ["CREATE ROLE probe LOGIN PASSWORD 'secret'", 'CREATE ROLE follower LOGIN REPLICATION']
+  const primary = await postgresql(t, selfSigned(t, 'db.test'), access, accounts)
+  const standby = await postgresqlStandby(t, primary.ports[0])
+  const { evener, port } = await startExample(t, 'databases', [await refusedPort(), primary.ports[0], standby.ports[0]])
+  const read = await evener.port('read')
+  const ask = (host: string, at: number) =>
+    execFileSync(program('psql'), ['-XAt', '-c', 'SELECT pg_is_in_recovery()', `host=${host} port=${at} user=probe dbname=postgres`], {
+      encoding: 'utf8',
+    }).trim()
+  assert.deepEqual([ask('127.0.0.1', port), ask('127.0.0.2', read)], ['f', 't'])
+  await evener.call('PATCH', '/api/v1/pools/replicas/servers/c', { admin: 'drain' })
+  assert.equal(ask('127.0.0.2', read), 'f')
 })
 
 test('discovery: servers come and go with a file', async (t) => {
@@ -202,8 +224,13 @@ test('https: a certificate made on the spot, a redirect to it, and routes by the
   assert.match(text(await request(t, { port }, '/')), /This port speaks HTTPS/)
 })
 
-async function startExample(t: TestContext, name: string, servers = ['servers.mjs', 'servers.mjs', 'servers.mjs']): Promise<Example> {
-  const ports = await Promise.all(servers.map((script) => startServer(t, join(EXAMPLES, script))))
+/** `servers` are scripts that are started, and ports of what runs already. */
+async function startExample(
+  t: TestContext,
+  name: string,
+  servers: readonly (string | number)[] = ['servers.mjs', 'servers.mjs', 'servers.mjs'],
+): Promise<Example> {
+  const ports = await Promise.all(servers.map((each) => (typeof each === 'number' ? each : startServer(t, join(EXAMPLES, each)))))
   const [file] = globSync('evener.*', { cwd: join(EXAMPLES, name) })
   const folder = temporaryFolder(t)
   const copyOf = (path: string) => {
@@ -218,7 +245,7 @@ async function startExample(t: TestContext, name: string, servers = ['servers.mj
     copy.replace('127.0.0.1:8080', '127.0.0.1:0').replace('127.0.0.1:9900', '127.0.0.1:0').replace('127.0.0.1:8081', '127.0.0.2:0'),
   )
   const evener = await serving(startFile(t, configFile))
-  const port = await evener.port('web')
+  const port = await evener.port((await evener.status()).listeners[0].name)
   const answers = ports.map(() => 0)
   const get = async (uri: string, options: RequestOptions = {}) => {
     const response = await request(t, { port }, uri, options)

@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process'
 import { once } from 'node:events'
-import { chmodSync, copyFileSync, globSync, writeFileSync } from 'node:fs'
+import { chmodSync, copyFileSync, globSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Readable } from 'node:stream'
 import type { Certificate } from './certificate.ts'
@@ -13,8 +13,13 @@ import { type Peer, startPeer } from './peers.ts'
  * the user that their package made.
  */
 
-/** MariaDB with TLS. `statements` are run as it starts. */
-export function mariadb(t: Cleanup, certificate: Certificate, statements: readonly string[]): Promise<Peer> {
+/** MariaDB with TLS. `statements` are run as it starts, `settings` are further options of the server. */
+export function mariadb(
+  t: Cleanup,
+  certificate: Certificate,
+  statements: readonly string[],
+  settings: readonly string[] = [],
+): Promise<Peer> {
   return startPeer(t, 1, ([port], folder) => {
     const runAs = owner('mysql', folder)
     const [certFile, keyFile] = lend(certificate, folder, runAs)
@@ -32,9 +37,42 @@ export function mariadb(t: Cleanup, certificate: Certificate, statements: readon
       `--init-file=${init}`,
       `--ssl-cert=${certFile}`,
       `--ssl-key=${keyFile}`,
+      ...settings,
     ]
   })
 }
+
+/** Statements that make a MariaDB server follow another one, by GTID. */
+export function followMariadb(port: number, more = ''): string[] {
+  const source = `MASTER_HOST='127.0.0.1', MASTER_PORT=${port}, MASTER_USER='follower', MASTER_PASSWORD='secret', MASTER_CONNECT_RETRY=1`
+  return ['STOP REPLICA', `CHANGE MASTER TO ${source}, MASTER_USE_GTID=slave_pos${more}`, 'START REPLICA']
+}
+
+/** A standby that streams from a PostgreSQL server, which lets the user "follower" replicate without a password. */
+export async function postgresqlStandby(t: Cleanup, primaryPort: number): Promise<Peer> {
+  const peer = await startPeer(t, 1, ([port], folder) => {
+    const runAs = owner('postgres', folder)
+    const data = join(folder, 'data')
+    rmSync(data, { recursive: true, force: true })
+    const source = ['-h', '127.0.0.1', '-p', String(primaryPort), '-U', 'follower']
+    execute(runAs, postgresProgram('pg_basebackup'), ...source, '-D', data, '-R', '--checkpoint=fast', '--no-sync')
+    return [...runAs, postgresProgram('postgres'), '-D', data, '-p', String(port), ...POSTGRES_SETTINGS]
+  })
+  await readyPostgresql(peer)
+  return peer
+}
+
+/** Ends the recovery of a standby: it is a primary from then on. */
+export function promotePostgresql({ folder }: Peer): void {
+  execute(owner('postgres', folder), postgresProgram('pg_ctl'), 'promote', '-D', join(folder, 'data'))
+}
+
+/** It listens before it is ready. */
+async function readyPostgresql(peer: Peer): Promise<void> {
+  while (!/ready to accept (read-only )?connections/.test(peer.output())) await once(peer.process.stderr as Readable, 'data')
+}
+
+const POSTGRES_SETTINGS = ['fsync=off', 'unix_socket_directories=', 'listen_addresses=127.0.0.1'].flatMap((each) => ['-c', each])
 
 /** PostgreSQL with TLS. `access` are lines of pg_hba.conf, `statements` are run before it starts. */
 export async function postgresql(
@@ -49,17 +87,15 @@ export async function postgresql(
     const data = join(folder, 'data')
     execute(runAs, postgresProgram('initdb'), '--no-sync', '--no-instructions', '-U', 'postgres', '-A', 'reject', '-D', data)
     writeFileSync(join(data, 'pg_hba.conf'), `${access.join('\n')}\n`)
-    const settings = ['fsync=off', 'unix_socket_directories=', 'listen_addresses=127.0.0.1', 'ssl=on'].flatMap((each) => ['-c', each])
     const [command, ...rest] = [...runAs, postgresProgram('postgres')]
     execFileSync(command, [...rest, '--single', '-D', data, 'postgres'], {
       input: statements.map((statement) => `${statement};\n`).join(''),
       stdio: ['pipe', 'ignore', 'ignore'],
     })
-    const tls = [`ssl_cert_file=${certFile}`, `ssl_key_file=${keyFile}`].flatMap((each) => ['-c', each])
-    return [...runAs, postgresProgram('postgres'), '-D', data, '-p', String(port), ...settings, ...tls]
+    const tls = ['ssl=on', `ssl_cert_file=${certFile}`, `ssl_key_file=${keyFile}`].flatMap((each) => ['-c', each])
+    return [...runAs, postgresProgram('postgres'), '-D', data, '-p', String(port), ...POSTGRES_SETTINGS, ...tls]
   })
-  // It listens before it is ready.
-  while (!/ready to accept connections/.test(peer.output())) await once(peer.process.stderr as Readable, 'data')
+  await readyPostgresql(peer)
   return peer
 }
 

@@ -67,6 +67,13 @@ export async function startPeer(
   }
 }
 
+/** The same daemon once more, on its ports and with what it left in its folder. */
+export async function startAgain(t: Cleanup, { process: child, ports, folder }: Peer): Promise<Peer> {
+  const peer = launch(t, ports, folder, child.spawnargs)
+  await Promise.all(ports.map((port) => accepting(port, peer)))
+  return peer
+}
+
 function launch(t: Cleanup, ports: readonly number[], folder: string, [command, ...rest]: readonly string[]): Peer {
   const child = spawn(command, rest, { cwd: folder, stdio: ['ignore', 'pipe', 'pipe'] })
   let output = ''

@@ -17,6 +17,7 @@ import { Probe } from './probe.ts'
 import type { CheckProtocol, Verdict } from './protocol.ts'
 import { RedisCheck } from './redis.ts'
 import { SmtpCheck } from './smtp.ts'
+import { ReplicationMemory } from './sql/replication.ts'
 
 /** A check of one address: where it goes, how often, what it says. */
 export interface CheckDefinition {
@@ -35,7 +36,7 @@ export function makeCheck(common: CheckPlan, server: SocketAddress, place?: Chec
   const plan = place === undefined ? common : { ...common, ...place, proxyProtocol: undefined }
   const address = placeOf(plan, server)
   const host = 'host' in plan ? (plan.host ?? hostOf(server)) : ''
-  const memory = new ScramMemory()
+  const memory = { scram: new ScramMemory(), replication: new ReplicationMemory() }
   const target: CheckTarget = {
     address,
     transport: transportOf(plan),
@@ -48,10 +49,10 @@ export function makeCheck(common: CheckPlan, server: SocketAddress, place?: Chec
     label: plan.kind,
     pace: plan,
     runsProgram: plan.kind === 'exec',
-    begin: ({ connect, execute, delay }, done) =>
+    begin: ({ connect, execute, delay, now }, done) =>
       plan.kind === 'exec'
         ? new ExecRun(plan, done).start(address, execute, delay)
-        : new Probe(makeProtocol(plan, host, memory), plan.timeoutMs, done).start(target, connect, delay),
+        : new Probe(makeProtocol(plan, host, memory, now), plan.timeoutMs, done).start(target, connect, delay),
   }
 }
 
@@ -84,7 +85,18 @@ function tlsOf(plan: CheckPlan): CheckTlsPlan | undefined {
   return 'tls' in plan ? plan.tls : undefined
 }
 
-function makeProtocol(plan: Exclude<CheckPlan, { kind: 'exec' }>, host: string, memory: ScramMemory): CheckProtocol {
+/** What a check keeps of its server from one run to the next. */
+interface CheckMemory {
+  readonly scram: ScramMemory
+  readonly replication: ReplicationMemory
+}
+
+function makeProtocol(
+  plan: Exclude<CheckPlan, { kind: 'exec' }>,
+  host: string,
+  { scram, replication }: CheckMemory,
+  now: () => number,
+): CheckProtocol {
   switch (plan.kind) {
     case 'tcp':
     case 'tls':
@@ -104,9 +116,9 @@ function makeProtocol(plan: Exclude<CheckPlan, { kind: 'exec' }>, host: string, 
     case 'memcached':
       return new MemcachedCheck()
     case 'mysql':
-      return new MysqlCheck(plan)
+      return new MysqlCheck(plan, replication, now)
     case 'postgresql':
-      return new PostgresqlCheck(plan, memory)
+      return new PostgresqlCheck(plan, scram, replication, now)
     case 'dns':
       return new DnsCheck(plan)
     case 'grpc':

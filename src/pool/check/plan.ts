@@ -131,11 +131,15 @@ export interface MemcachedProbePlan extends SecurablePlan {
   readonly kind: 'memcached'
 }
 
-/** A database: without `user` (mysql), without `password` and `query` (postgresql), it need only answer. */
+/** A database: without `user` (mysql), without `password` and something to ask (postgresql), it need only answer. */
 interface DatabaseProbePlan extends SecurablePlan {
   readonly user: string | undefined
   readonly password: string | undefined
   readonly database: string | undefined
+  /** Its part in replication. */
+  readonly role: 'any' | 'primary' | 'replica'
+  /** How far behind the primary a replica may be; undefined for any. */
+  readonly maxLagMs: number | undefined
   readonly query: string | undefined
   /** What must be in the first column of the first row. */
   readonly expect: TextPatternPlan | undefined

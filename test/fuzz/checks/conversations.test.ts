@@ -17,6 +17,7 @@ import { ScramMemory } from '../../../src/pool/check/postgresql/scram.ts'
 import type { CheckProtocol, Verdict } from '../../../src/pool/check/protocol.ts'
 import { RedisCheck } from '../../../src/pool/check/redis.ts'
 import { SmtpCheck } from '../../../src/pool/check/smtp.ts'
+import { ReplicationMemory } from '../../../src/pool/check/sql/replication.ts'
 import { converse, text } from '../../support/check.ts'
 import { between, pick, seededRandom } from '../../support/random.ts'
 
@@ -24,7 +25,16 @@ const ROUNDS = 1500
 const random = seededRandom(20_261_121)
 
 const CLEAR = { mode: 'none', tls: undefined } as const
-const DATABASE = { user: 'u', password: 'p', database: undefined, query: 'SELECT 1', expect: text('1'), ...CLEAR } as const
+const DATABASE = {
+  user: 'u',
+  password: 'p',
+  database: undefined,
+  role: 'any',
+  maxLagMs: undefined,
+  query: 'SELECT 1',
+  expect: text('1'),
+  ...CLEAR,
+} as const
 const MAILBOX = { user: 'u', password: 'p', ...CLEAR } as const
 const HTTP = {
   method: 'GET',
@@ -67,7 +77,7 @@ const CONVERSATIONS: Readonly<Record<string, readonly [make: () => CheckProtocol
   ],
   memcached: [() => new MemcachedCheck(), latin1('VERSION 1.6.18\r\n')],
   mysql: [
-    () => new MysqlCheck({ kind: 'mysql', ...DATABASE }),
+    () => new MysqlCheck({ kind: 'mysql', ...DATABASE }, new ReplicationMemory(), () => 0),
     Buffer.concat([
       packet(0, greeting),
       packet(2, latin1('\xfemysql_native_password\x0001234567890123456789\0')),
@@ -80,7 +90,7 @@ const CONVERSATIONS: Readonly<Record<string, readonly [make: () => CheckProtocol
     ]),
   ],
   postgresql: [
-    () => new PostgresqlCheck({ kind: 'postgresql', ...DATABASE }, new ScramMemory()),
+    () => new PostgresqlCheck({ kind: 'postgresql', ...DATABASE }, new ScramMemory(), new ReplicationMemory(), () => 0),
     Buffer.concat([
       message('R', '\0\0\0\x05salt'),
       message('R', '\0\0\0\0'),

@@ -1,9 +1,11 @@
 import { PACKET, PacketCheck } from '../packet-check.ts'
 import type { MysqlProbePlan } from '../plan.ts'
 import { type CheckWire, fail, pass, quote, type Verdict } from '../protocol.ts'
-import { judgeValue } from '../query-expectation.ts'
+import { Interview } from '../sql/question.ts'
+import type { ReplicationMemory } from '../sql/replication.ts'
 import { CAPABILITY, encryptPassword, type Greeting, loginResponse, prove, readGreeting, sslRequest } from './login.ts'
-import { cString, errorText, lengthEncoded, packet } from './packet.ts'
+import { cString, errorText, packet, readColumnName, readRow } from './packet.ts'
+import { mysqlQuestions } from './questions.ts'
 
 const COMMAND = { QUIT: Uint8Array.of(1), QUERY: 3, PING: Uint8Array.of(14) } as const
 const ANSWER = { OK: 0x00, MORE: 0x01, SWITCH: 0xfe, ERROR: 0xff } as const
@@ -15,12 +17,13 @@ const DENIED = new Set([1044, 1045, 1698])
 /**
  * MySQL and MariaDB, protocol 10. Without `user` it tries to log in as nobody in particular, and being refused is an answer like being let in: a
  * client that hangs up before would be counted by the server, and locked out after max_connect_errors of them. With `user` it must get in,
- * and then a ping or the query must be answered.
+ * and then a ping or what is asked must be answered: role, lag, the query.
  *
- *   greeting ─ [SSLRequest, TLS] ─ login ─ [switch, more] ─ OK ─ ping or query ─ OK or rows ─ quit
+ *   greeting ─ [SSLRequest, TLS] ─ login ─ [switch, more] ─ OK ─ ping, or question ─ rows ─ question ─ rows … ─ quit
  */
 export class MysqlCheck extends PacketCheck {
   readonly #plan: MysqlProbePlan
+  readonly #interview: Interview
   #state: 'greeting' | 'login' | 'key' | 'ping' | 'columns' | 'rows' = 'greeting'
   #greeting: Greeting | null = null
   #plugin = ''
@@ -28,9 +31,10 @@ export class MysqlCheck extends PacketCheck {
   #sequence = 0
   #columnsLeft = 0
 
-  constructor(plan: MysqlProbePlan) {
+  constructor(plan: MysqlProbePlan, memory: ReplicationMemory, now: () => number) {
     super('MySQL')
     this.#plan = plan
+    this.#interview = new Interview(mysqlQuestions(plan, memory, now))
   }
 
   opened(wire: CheckWire): null {
@@ -130,20 +134,27 @@ export class MysqlCheck extends PacketCheck {
   }
 
   #loggedIn(wire: CheckWire): null {
-    const { user, query } = this.#plan
-    if (user === undefined) return this.#part(pass('connections are accepted'), wire)
+    if (this.#plan.user === undefined) return this.#part(pass('connections are accepted'), wire)
+    if (!this.#interview.isEmpty) return this.#ask(wire)
+    this.#state = 'ping'
     this.#sequence = 0
-    this.#state = query === undefined ? 'ping' : 'columns'
-    return this.#send(wire, query === undefined ? COMMAND.PING : Buffer.concat([Uint8Array.of(COMMAND.QUERY), Buffer.from(query)]))
+    return this.#send(wire, COMMAND.PING)
+  }
+
+  #ask(wire: CheckWire): null {
+    this.#sequence = 0
+    this.#state = 'columns'
+    return this.#send(wire, Buffer.concat([Uint8Array.of(COMMAND.QUERY), Buffer.from(this.#interview.statement)]))
   }
 
   /** First how many columns, then a packet for each, then an end. A statement without a result is answered with OK. */
   #readColumns(body: Buffer, wire: CheckWire): Verdict | null {
     if (this.#columnsLeft > 0) {
       if (--this.#columnsLeft === 0) this.#state = 'rows'
+      else this.#interview.column(readColumnName(body))
       return null
     }
-    if (body[0] === ANSWER.OK) return this.#part(judgeValue(this.#plan, undefined), wire)
+    if (body[0] === ANSWER.OK) return this.#answered(wire)
     if (body.length !== 1 || body[0] >= 0xfb) return fail('the answer to the query is not MySQL')
     // One more for the packet that ends them.
     this.#columnsLeft = body[0] + 1
@@ -152,7 +163,13 @@ export class MysqlCheck extends PacketCheck {
 
   #readRow(body: Buffer, wire: CheckWire): null {
     const isEnd = body[0] === ANSWER.SWITCH && body.length < 9
-    return this.#part(judgeValue(this.#plan, isEnd ? undefined : lengthEncoded(body)), wire)
+    if (isEnd || this.#interview.row(readRow(body))) this.#answered(wire)
+    return null
+  }
+
+  #answered(wire: CheckWire): null {
+    const verdict = this.#interview.answered()
+    return verdict === null ? this.#ask(wire) : this.#part(verdict, wire)
   }
 
   #refused(body: Buffer, wire: CheckWire): Verdict | null {

@@ -13,14 +13,33 @@ export function cString(body: Buffer, from: number): { readonly text: string; re
   return { text: body.toString('latin1', from, stop), end: stop + 1 }
 }
 
-/** A length-encoded text: its value, null for NULL, and for lengths that no answer of a check has. */
-export function lengthEncoded(body: Buffer): string | null {
-  const first = body[0]
-  if (first === undefined || first >= 0xfb) {
-    if (first !== 0xfc || body.length < 3) return null
-    return body.toString('utf8', 3, 3 + body.readUInt16LE(1))
+/** The texts of a row: null for NULL, and for what is cut or longer than any answer of a check. */
+export function readRow(body: Buffer): (string | null)[] {
+  const values: (string | null)[] = []
+  for (let at = 0; at >= 0 && at < body.length; ) {
+    const { text, end } = lengthEncoded(body, at)
+    values.push(text)
+    at = end
   }
-  return body.toString('utf8', 1, 1 + first)
+  return values
+}
+
+/** The name in the definition of a column: the fifth of its texts. */
+export function readColumnName(body: Buffer): string {
+  let at = 0
+  for (let i = 0; i < 4 && at >= 0; i++) at = lengthEncoded(body, at).end
+  return at < 0 ? '' : (lengthEncoded(body, at).text ?? '')
+}
+
+/** The length-encoded text at an offset, and where it ends; -1 where nothing behind it can be read. */
+function lengthEncoded(body: Buffer, at: number): { readonly text: string | null; readonly end: number } {
+  const first = body[at]
+  if (first === 0xfb) return { text: null, end: at + 1 }
+  const isLong = first === 0xfc && body.length >= at + 3
+  if (first === undefined || (first > 0xfb && !isLong)) return { text: null, end: -1 }
+  const start = at + (isLong ? 3 : 1)
+  const end = start + (isLong ? body.readUInt16LE(at + 1) : first)
+  return end > body.length ? { text: null, end: -1 } : { text: body.toString('utf8', start, end), end }
 }
 
 /** "1045 Access denied …" of an error packet. */

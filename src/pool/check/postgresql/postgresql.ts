@@ -2,7 +2,9 @@ import { createHash } from 'node:crypto'
 import { PACKET, PacketCheck } from '../packet-check.ts'
 import type { PostgresqlProbePlan } from '../plan.ts'
 import { type CheckWire, fail, pass, quote, type Verdict } from '../protocol.ts'
-import { judgeValue, type QueryExpectation } from '../query-expectation.ts'
+import { Interview } from '../sql/question.ts'
+import type { ReplicationMemory } from '../sql/replication.ts'
+import { postgresqlQuestions } from './questions.ts'
 import { Scram, type ScramMemory } from './scram.ts'
 
 const SSL_REQUEST = Buffer.from([0, 0, 0, 8, 4, 210, 22, 47])
@@ -10,10 +12,11 @@ const TERMINATE = message('X', Buffer.alloc(0))
 const AUTHENTICATION = { OK: 0, CLEARTEXT: 3, MD5: 5, SASL: 10, SASL_CONTINUE: 11, SASL_FINAL: 12 } as const
 
 /**
- * PostgreSQL's protocol 3.0. Without `password` and `query` it goes as far as pg_isready: the server's first answer is enough, a demand for
- * a password as well as a refusal of this user, as long as it does not say that it takes no connections. With them it logs in and asks.
+ * PostgreSQL's protocol 3.0. Without `password` and something to ask it goes as far as pg_isready: the server's first answer is enough, a demand for
+ * a password as well as a refusal of this user, as long as it does not say that it takes no connections. With them it logs in and asks:
+ * role and lag, the query.
  *
- *   [SSLRequest ─ S ─ TLS] ─ StartupMessage ─ R … R(ok) ─ Z ─ Q ─ T D C Z ─ X
+ *   [SSLRequest ─ S ─ TLS] ─ StartupMessage ─ R … R(ok) ─ Z ─ Q ─ T D C Z ─ Q ─ T D C Z … ─ X
  */
 export class PostgresqlCheck extends PacketCheck {
   readonly #plan: PostgresqlProbePlan
@@ -21,12 +24,13 @@ export class PostgresqlCheck extends PacketCheck {
   #state: 'tls' | 'login' | 'query' = 'login'
   #scram: Scram | null = null
   #isVerified = false
-  #value: string | null | undefined = undefined
+  readonly #interview: Interview
 
-  constructor(plan: PostgresqlProbePlan, memory: ScramMemory) {
+  constructor(plan: PostgresqlProbePlan, memory: ScramMemory, replication: ReplicationMemory, now: () => number) {
     super('PostgreSQL')
     this.#plan = plan
     this.#memory = memory
+    this.#interview = new Interview(postgresqlQuestions(plan, replication, now))
   }
 
   opened(wire: CheckWire): null {
@@ -60,7 +64,7 @@ export class PostgresqlCheck extends PacketCheck {
       case 'R':
         return this.#authenticate(body, wire)
       case 'D':
-        this.#value ??= firstColumn(body)
+        this.#interview.row(readRow(body))
         return null
       case 'Z':
         return this.#ready(wire)
@@ -79,7 +83,7 @@ export class PostgresqlCheck extends PacketCheck {
   }
 
   get #logsIn(): boolean {
-    return this.#plan.password !== undefined || this.#plan.query !== undefined
+    return this.#plan.password !== undefined || !this.#interview.isEmpty
   }
 
   #authenticate(body: Buffer, wire: CheckWire): Verdict | null {
@@ -138,12 +142,13 @@ export class PostgresqlCheck extends PacketCheck {
     return this.#state === 'query' ? this.leave(refusal, wire, TERMINATE) : refusal
   }
 
+  /** The server waits for a question: the first one, or the last one is answered. */
   #ready(wire: CheckWire): Verdict | null {
-    const { query } = this.#plan
-    if (query === undefined) return this.leave(pass('logged in'), wire, TERMINATE)
-    if (this.#state === 'query') return this.leave(judgeValue(this.#plan as QueryExpectation, this.#value), wire, TERMINATE)
+    if (this.#interview.isEmpty) return this.leave(pass('logged in'), wire, TERMINATE)
+    const verdict = this.#state === 'query' ? this.#interview.answered() : null
+    if (verdict !== null) return this.leave(verdict, wire, TERMINATE)
     this.#state = 'query'
-    return this.#send(wire, 'Q', Buffer.from(`${query}\0`))
+    return this.#send(wire, 'Q', Buffer.from(`${this.#interview.statement}\0`))
   }
 
   #send(wire: CheckWire, type: string, body: Buffer): null {
@@ -156,11 +161,17 @@ const ERROR = 0x45
 const NO_PROOF = 'the server does not prove that it knows the password'
 const NOTHING = Buffer.alloc(0)
 
-/** Text of the first column of a DataRow; null for NULL, and for a row without columns. */
-function firstColumn(row: Buffer): string | null {
-  if (row.length < 6 || row.readUInt16BE(0) === 0) return null
-  const length = row.readInt32BE(2)
-  return length < 0 ? null : row.toString('utf8', 6, Math.min(row.length, 6 + length))
+/** The texts of a DataRow: null for NULL, and for what is cut. */
+function readRow(row: Buffer): (string | null)[] {
+  const values: (string | null)[] = []
+  const count = row.length < 2 ? 0 : row.readUInt16BE(0)
+  for (let at = 2; values.length < count && at + 4 <= row.length; ) {
+    const length = row.readInt32BE(at)
+    at += 4
+    values.push(length < 0 ? null : row.toString('utf8', at, Math.min(row.length, at + length)))
+    at += Math.max(0, length)
+  }
+  return values
 }
 
 function message(type: string, body: Buffer): Buffer {

@@ -5,6 +5,7 @@ import { MysqlCheck } from '../../../../src/pool/check/mysql/mysql.ts'
 import { packet } from '../../../../src/pool/check/mysql/packet.ts'
 import { PostgresqlCheck } from '../../../../src/pool/check/postgresql/postgresql.ts'
 import { Scram, ScramMemory } from '../../../../src/pool/check/postgresql/scram.ts'
+import { ReplicationMemory } from '../../../../src/pool/check/sql/replication.ts'
 import type { MysqlProbePlan, PostgresqlProbePlan } from '../../../../src/pool/config.ts'
 import { SeededRandom } from '../../../../src/pool/index.ts'
 import { CHECK_TLS, converse, text } from '../../../support/check.ts'
@@ -13,6 +14,8 @@ const COMMON = {
   user: undefined,
   password: undefined,
   database: undefined,
+  role: 'any',
+  maxLagMs: undefined,
   query: undefined,
   expect: undefined,
   mode: 'none',
@@ -21,9 +24,10 @@ const COMMON = {
 const TLS = { mode: 'upgrade', tls: CHECK_TLS } as const
 const SALT = Buffer.from('01234567890123456789')
 
-const mysql = (more: Partial<MysqlProbePlan> = {}) => new MysqlCheck({ kind: 'mysql', ...COMMON, ...more })
-const postgresql = (more: Partial<PostgresqlProbePlan> = {}) =>
-  new PostgresqlCheck({ kind: 'postgresql', ...COMMON, ...more }, new ScramMemory())
+const mysql = (more: Partial<MysqlProbePlan> = {}, memory = new ReplicationMemory(), nowMs = 0) =>
+  new MysqlCheck({ kind: 'mysql', ...COMMON, ...more }, memory, () => nowMs)
+const postgresql = (more: Partial<PostgresqlProbePlan> = {}, memory = new ReplicationMemory(), nowMs = 0) =>
+  new PostgresqlCheck({ kind: 'postgresql', ...COMMON, ...more }, new ScramMemory(), memory, () => nowMs)
 
 function greeting(plugin = 'mysql_native_password', capabilities = 0x81ffffff): Buffer {
   const fixed = Buffer.alloc(4 + 9 + 2 + 1 + 2 + 2 + 1 + 10)
@@ -90,6 +94,48 @@ test('mysql: caching_sha2_password, from the cache, over TLS and under the key o
   assert.equal(converse(mysql(login), greeting('caching_sha2_password'), full, bad).verdict?.reason, "the server's key cannot be read")
 })
 
+const lengthEncoded = (text: string | null) => (text === null ? '\xfb' : String.fromCharCode(text.length) + text)
+/** Packets of a result: how many columns, their definitions, the rows. */
+function result(columns: readonly string[], ...rows: readonly (readonly (string | null)[])[]): Buffer {
+  const end = packet(0, Buffer.from('\xfe\0\0\x02\0', 'latin1'))
+  const definition = (name: string) =>
+    packet(0, Buffer.from(['def', '', '', '', name, '', '\0\0\0\0\0\0\0\0\0\0\0\0'].map(lengthEncoded).join(''), 'latin1'))
+  const row = (values: readonly (string | null)[]) => packet(0, Buffer.from(values.map(lengthEncoded).join(''), 'latin1'))
+  return Buffer.concat([packet(0, Uint8Array.of(columns.length)), ...columns.map(definition), end, ...rows.map(row), end])
+}
+
+test('mysql: the role is who may be written to, then comes the lag, then the query', () => {
+  const ask = (more: Partial<MysqlProbePlan>, ...answers: Buffer[]) =>
+    converse(mysql({ user: 'u', ...more }), greeting(), OK(2), ...answers, null).verdict?.reason
+  const readOnly = (value: string) => result(['@@global.read_only'], [value])
+  const lag = (...values: (string | null)[]) => result(['Host', 'Seconds_Behind_Master'], ...values.map((value) => ['x', value]))
+  assert.equal(ask({ role: 'primary' }, readOnly('0')), 'the server is a primary')
+  assert.equal(ask({ role: 'primary' }, readOnly('OFF')), 'the server is a primary')
+  assert.equal(ask({ role: 'primary' }, readOnly('1')), 'the server is a replica, expected a primary')
+  assert.equal(ask({ role: 'replica' }, readOnly('NO_LOCK')), 'the server is a replica')
+  const close = { role: 'replica', maxLagMs: 10_000 } as const
+  assert.equal(ask(close, readOnly('1'), lag('4')), 'the server is a replica, 4 s behind')
+  assert.equal(ask(close, readOnly('1'), lag('4', '11')), 'the replica is 11 s behind, at most 10 s are allowed')
+  assert.equal(ask(close, readOnly('1'), lag('4', null)), 'replication is not running')
+  assert.equal(ask(close, readOnly('1'), lag()), 'replication is not running')
+  assert.equal(ask(close, readOnly('0'), lag('4')), 'the server is a primary, expected a replica')
+  assert.equal(ask(close, readOnly('1'), result(['Host'], ['x'])), 'the server does not tell how far behind it is')
+  assert.equal(ask({ maxLagMs: 1 }, readOnly('0'), lag(null)), 'the server is a primary')
+  assert.equal(ask({ ...close, query: 'SELECT 7' }, readOnly('1'), lag('4'), result(['7'], ['7'])), 'the query is answered')
+  assert.equal(ask({ role: 'primary', query: 'SELECT 7' }, readOnly('1')), 'the server is a replica, expected a primary')
+  assert.match(ask(close, readOnly('1'), refusal(1, 1227, 'Access denied; you need REPLICA MONITOR')) ?? '', /1227 Access denied/)
+})
+
+test('a replica whose replication broke is as far behind as the time since it was seen to work', () => {
+  const memory = new ReplicationMemory()
+  assert.equal(memory.lagMs(null, 1000), Number.POSITIVE_INFINITY)
+  assert.equal(memory.lagMs(300, 2000), 300)
+  assert.equal(memory.lagMs(null, 5000), 3300)
+  assert.equal(memory.lagMs(0, 6000), 0)
+  // After a silence the age of the last transaction says more than is missing.
+  assert.equal(memory.lagMs(3_600_000, 6500), 500)
+})
+
 const message = (type: string, body: Buffer | string = '') => {
   const bytes = Buffer.from(body)
   const head = Buffer.from(`${type}\0\0\0\0`)
@@ -112,6 +158,29 @@ test('postgresql: a server that takes no connections has failed, one that refuse
     'bytes in the clear where TLS begins',
   )
   assert.equal(converse(postgresql(), '220 mail.test ESMTP\r\n').verdict?.reason, 'the answer is not PostgreSQL')
+})
+
+test('postgresql: role, lag and query', () => {
+  const row = (...values: (string | null)[]) => {
+    const fields = values.map((value) => {
+      const bytes = Buffer.from(value ?? '')
+      const head = Buffer.alloc(4)
+      head.writeInt32BE(value === null ? -1 : bytes.length)
+      return Buffer.concat([head, bytes])
+    })
+    return Buffer.concat([message('D', Buffer.concat([Buffer.from([0, values.length]), ...fields])), message('Z', 'I')])
+  }
+  const ask = (more: Partial<PostgresqlProbePlan>, ...answers: Buffer[]) =>
+    converse(postgresql({ ...LOGIN, ...more }), authentication(0), message('Z', 'I'), ...answers, null).verdict?.reason
+  assert.equal(ask({ role: 'primary' }, row('f')), 'the server is a primary')
+  assert.equal(ask({ role: 'primary' }, row('t')), 'the server is a replica, expected a primary')
+  const close = { role: 'replica', maxLagMs: 10_000 } as const
+  assert.equal(ask(close, row('t', '0.25')), 'the server is a replica, 0.3 s behind')
+  assert.equal(ask(close, row('t', '10.1')), 'the replica is 10.1 s behind, at most 10 s are allowed')
+  assert.equal(ask(close, row('t', null)), 'replication is not running')
+  assert.equal(ask(close, row('f', '0')), 'the server is a primary, expected a replica')
+  assert.equal(ask({ ...close, query: 'SELECT 7', expect: text('7') }, row('t', '0'), row('7')), 'the query gave "7"')
+  assert.equal(ask({ role: 'replica' }, message('Z', 'I')), 'the server does not tell its role')
 })
 
 test('postgresql: a server that does not know the password is not believed', () => {
