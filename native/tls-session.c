@@ -103,7 +103,10 @@ static napi_value use_context(napi_env env, napi_callback_info info) {
   struct session *session = this_session(env, info, argument, 2);
   const struct context *context = session == NULL ? NULL : table_at(&session->tls->contexts, read_int(env, argument[1]));
   if (context == NULL) return make_int(env, -EBADF);
-  return make_int(env, SSL_set_SSL_CTX(session->ssl, context->ssl) == NULL ? -ENOMEM : 0);
+  if (SSL_set_SSL_CTX(session->ssl, context->ssl) == NULL) return make_int(env, -ENOMEM);
+  /* OpenSSL leaves that as it was, and the answer to an authority asks for no certificate. */
+  SSL_set_verify(session->ssl, SSL_CTX_get_verify_mode(context->ssl), NULL);
+  return make_int(env, 0);
 }
 
 /* hello(session) -> Uint8Array: the ClientHello, with its four bytes of type and length; it is forgotten by this */

@@ -46,6 +46,8 @@ export const TEST_PACKAGES: readonly TestPackage[] = [
   { name: 'mariadb-client', provides: 'mariadb', why: 'a client of MariaDB through a tcp listener' },
   { name: 'postgresql-client', provides: 'psql', why: 'a client of PostgreSQL through a tcp listener' },
   { name: 'redis-tools', provides: 'redis-cli', why: 'a client of Redis through a tcp listener' },
+  { name: 'pebble', provides: 'pebble', why: 'an authority for certificates by ACME' },
+  { name: 'pebble', provides: 'pebble-challtestsrv', why: 'names and records for the authority' },
   { name: 'dnsmasq-base', provides: 'dnsmasq', why: 'a server for dns checks' },
 ]
 

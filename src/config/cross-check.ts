@@ -1,5 +1,6 @@
 import { addressBytes, formatAddress, type SocketAddress } from '../core/index.ts'
 import { type ConfigCode, isSlowRegex, type Path } from '../schema/index.ts'
+import { checkAcme } from './acme-check.ts'
 import type { Finding } from './diagnostic.ts'
 import { checkPackets, findIdlePacketOptions } from './packet-check.ts'
 import type { Plan } from './plan.ts'
@@ -18,6 +19,7 @@ export function crossCheck(plan: Plan): Finding[] {
     ...checkPackets(plan),
     ...checkSorryPools(plan),
     ...checkHeadersBeforeTls(plan),
+    ...checkAcme(plan),
   ]
 }
 

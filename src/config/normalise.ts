@@ -1,3 +1,4 @@
+import { acmeDefaults, normaliseAcme } from '../acme/config.ts'
 import { normaliseAdmin, normaliseHooks } from '../control/config.ts'
 import { normaliseAccessLog } from '../observe/config.ts'
 import { normalisePacketListener, normalisePacketPlane } from '../packet/config.ts'
@@ -11,13 +12,19 @@ export function normalise(config: Configuration, warnings: readonly string[]): P
   const { timeouts, limits } = config
   const listeners = Object.entries(config.listeners)
   const pools = Object.entries(config.pools)
-  const defaults = { timeouts, limits, poolTimeouts: new Map(pools.map(([name, pool]) => [name, pool.timeouts])) }
+  const defaults = {
+    timeouts,
+    limits,
+    poolTimeouts: new Map(pools.map(([name, pool]) => [name, pool.timeouts])),
+    certificates: config.acme && acmeDefaults(config.acme),
+  }
   return {
     workers: config.workers,
     engine: config.engine,
     admin: normaliseAdmin(config.admin),
     stateFile: config.stateFile,
     hooks: config.hooks && normaliseHooks(config.hooks),
+    acme: config.acme && normaliseAcme(config.acme),
     accessLog: config.accessLog && normaliseAccessLog(config.accessLog),
     trustedProxies: config.trustedProxies,
     drainTimeoutMs: timeouts.drain,

@@ -1,3 +1,4 @@
+import type { AcmePlan } from '../acme/config.ts'
 import type { AdminPlan, HookPlan } from '../control/config.ts'
 import type { Cidr } from '../core/index.ts'
 import type { EnginePlan, WorkersPlan } from '../engine/config.ts'
@@ -19,6 +20,8 @@ export interface Plan {
   /** Where changes of servers at run time are kept; undefined keeps none. */
   readonly stateFile: string | undefined
   readonly hooks: readonly HookPlan[] | undefined
+  /** undefined where no certificate is had by ACME. */
+  readonly acme: AcmePlan | undefined
   readonly accessLog: AccessLogPlan | undefined
   readonly trustedProxies: readonly Cidr[]
   readonly drainTimeoutMs: number

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { acme } from '../acme/config.ts'
 import { admin, hooks, stateFile } from '../control/config.ts'
 import { engine, workers } from '../engine/config.ts'
 import { accessLog } from '../observe/config.ts'
@@ -17,6 +18,7 @@ export const configuration = options({
   admin: admin.prefault({}).describe('API, metrics and health, or "none".'),
   stateFile: stateFile.optional(),
   hooks: hooks.optional().describe('Commands and webhooks that are told when the state of a pool or server changes, by name.'),
+  acme: acme.optional().describe('Where the certificates come from that `tls.certificates` asks for with `acme`.'),
   accessLog: accessLog.optional().describe('One line for each exchange; none without this.'),
   trustedProxies: z.array(cidr).default([]).describe('Peers whose Forwarded and X-Forwarded-* are believed.'),
   timeouts: timeouts.prefault({}).describe('For all listeners and pools that say nothing else.'),

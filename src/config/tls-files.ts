@@ -14,26 +14,31 @@ export type FolderOf = (path: Path) => string
 
 /** The plan with paths of certificates and keys that no longer depend on which file they were written in. */
 export function resolveTlsFiles(plan: Plan, folderOf: FolderOf): Plan {
+  const { acme } = plan
+  const main = (file: string): string => resolve(folderOf(['acme']), file)
   return {
     ...plan,
+    acme: acme && { ...acme, storage: main(acme.storage), ca: acme.ca && main(acme.ca) },
     pools: plan.pools.map((pool) => resolveWholePool(pool, (file) => resolve(folderOf(['pools', pool.name]), file))),
     listeners: plan.listeners.map((listener) => {
       const { name, tls } = listener
       return tls === undefined
         ? listener
-        : { ...listener, tls: resolveListener(tls, (file) => resolve(folderOf(['listeners', name]), file)) }
+        : { ...listener, tls: resolveListener(tls, (file) => resolve(folderOf(['listeners', name]), file), main) }
     }),
   }
 }
 
-function resolveListener(tls: TlsListenerPlan, absolute: (file: string) => string): TlsListenerPlan {
+/** The store of certificates by ACME is where the main file says, whichever file names the certificate. */
+function resolveListener(tls: TlsListenerPlan, absolute: (file: string) => string, main: (file: string) => string): TlsListenerPlan {
   const asked = tls.clientCertificates
   return {
     ...tls,
-    certificates: tls.certificates.map(({ cert, key, ocsp }) => ({
-      cert: absolute(cert),
-      key: absolute(key),
+    certificates: tls.certificates.map(({ cert, key, ocsp, acme }) => ({
+      cert: acme === undefined ? absolute(cert) : main(cert),
+      key: acme === undefined ? absolute(key) : main(key),
       ocsp: ocsp && absolute(ocsp),
+      ...(acme && { acme }),
     })),
     clientCertificates: asked && { ...asked, ca: absolute(asked.ca) },
   }
@@ -77,7 +82,7 @@ export function checkTlsFiles(plan: Plan, folderOf: FolderOf): Finding[] {
     const tls = tlsOf(check)
     return tls === undefined ? [] : new TlsCheck(['pools', name, 'check', check?.kind ?? ''], folderOf).check(tls, own)
   })
-  return [...ofListeners, ...ofPools, ...ofChecks]
+  return [...ofListeners, ...ofPools, ...ofChecks, ...new TlsCheck(['acme'], folderOf).acme(plan.acme?.ca)]
 }
 
 class TlsCheck {
@@ -90,8 +95,13 @@ class TlsCheck {
     this.#folder = folderOf(path)
   }
 
+  acme(ca: string | undefined): readonly Finding[] {
+    this.#authorities(['ca'], ca)
+    return this.#findings
+  }
+
   listener(tls: TlsListenerPlan): readonly Finding[] {
-    for (const [index, each] of tls.certificates.entries()) this.#certificate(each, ['certificates', index])
+    for (const [index, each] of tls.certificates.entries()) if (each.acme === undefined) this.#certificate(each, ['certificates', index])
     this.#authorities(['clientCertificates', 'ca'], tls.clientCertificates?.ca)
     this.#algorithms(tls)
     return this.#findings

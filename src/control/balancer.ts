@@ -3,6 +3,8 @@ import type { Diagnostic, Plan } from '../config/index.ts'
 import { formatAddress, type SocketAddress } from '../core/index.ts'
 import { createEventLog, type EventLog } from '../observe/index.ts'
 import { PoolTable } from '../pool/index.ts'
+import type { ChallengeAnswers, TlsFiles } from '../proxy/index.ts'
+import { AcmeOrders } from './acme/orders.ts'
 import { type AdminTarget, adminApi, type ReloadResult } from './admin/api.ts'
 import { AdminServer } from './admin/server.ts'
 import { Certificates } from './certificates.ts'
@@ -54,6 +56,7 @@ export class Balancer implements AdminTarget {
   readonly #startedAtMs = Date.now()
   readonly #end = Promise.withResolvers<number>()
   readonly #certificates = new Certificates(() => void this.#certificatesChanged())
+  readonly #acme: AcmeOrders
   #admin: AdminServer | null = null
   /** Counts the configurations that came into force. */
   #generation = 0
@@ -76,6 +79,13 @@ export class Balancer implements AdminTarget {
     })
     this.pools = new Pools(
       { table, observation: this.#observation, packets: this.#packets, workers: this.#workers, certificates: this.#certificates },
+      this.#log,
+    )
+    this.#acme = new AcmeOrders(
+      {
+        publish: (answers) => this.pools.turns.take(() => this.#publish(answers)),
+        renewed: () => this.#certificatesChanged(),
+      },
       this.#log,
     )
     this.ended = this.#end.promise
@@ -118,11 +128,13 @@ export class Balancer implements AdminTarget {
   async shutdown(reason: string): Promise<void> {
     if (this.#isShuttingDown) return
     this.#isShuttingDown = true
+    const acme = this.#acme.close()
     this.pools.freeze()
     await this.pools.turns.settled
     const graceMs = this.pools.current?.plan.drainTimeoutMs ?? 0
     this.#log.info(`${reason}: draining, at most ${graceMs / 1000} s; a second signal ends at once`)
     const [isDrained] = await Promise.all([this.#workers.drain(graceMs), this.#packets.drain(graceMs)])
+    await acme
     if (!isDrained) this.#log.warn('the grace period is over: closing the connections that are left')
     await this.#close()
     this.#log.info('ended')
@@ -210,6 +222,7 @@ export class Balancer implements AdminTarget {
 
   async #apply(plan: Plan): Promise<void> {
     await this.pools.apply(plan)
+    this.#acme.apply(plan)
     this.#generation++
     this.#loadedAtMs = Date.now()
   }
@@ -217,14 +230,22 @@ export class Balancer implements AdminTarget {
   /** A file is another than before: the same plan once more, with what the files say now. */
   #certificatesChanged(): Promise<void> {
     return this.pools.turns.take(async () => {
-      if (this.#isShuttingDown || this.pools.current === null) return
+      const { current } = this.pools
+      if (this.#isShuttingDown || current === null) return
       try {
-        await this.pools.apply(this.pools.current.configured)
+        // A certificate that was ordered here is in force when its file is seen to have changed.
+        if (isSame(this.#certificates.read(current.plan), current.files)) return
+        await this.pools.apply(current.configured)
         this.#log.info('certificates were read again, because a file has changed')
       } catch (error) {
         this.#log.error(`a certificate file has changed and cannot be used, those of before stay: ${(error as Error).message}`)
       }
     })
+  }
+
+  async #publish(answers: ChallengeAnswers): Promise<void> {
+    if (this.#isShuttingDown) return
+    await this.#workers.answerChallenges(answers)
   }
 
   /** Before the first plan is in force nobody asks for it. */
@@ -260,6 +281,7 @@ export class Balancer implements AdminTarget {
 
   async #close(): Promise<void> {
     this.#isShuttingDown = true
+    await this.#acme.close()
     this.pools.close()
     this.#certificates.close()
     this.#packets.close()
@@ -268,6 +290,11 @@ export class Balancer implements AdminTarget {
     await this.#workers.close()
     await this.#observation.close()
   }
+}
+
+function isSame(files: TlsFiles, others: TlsFiles): boolean {
+  const paths = Object.keys(files)
+  return paths.length === Object.keys(others).length && paths.every((path) => files[path] === others[path])
 }
 
 /** Addresses of connections and of datagrams are different ones. */

@@ -1,11 +1,12 @@
 import { X509Certificate } from 'node:crypto'
 import { readFileSync, unwatchFile, watchFile } from 'node:fs'
+import { readStored } from '../acme/index.ts'
 import type { Plan } from '../config/index.ts'
 import { EvenerError } from '../core/index.ts'
 import { TicketKeys } from '../engine/index.ts'
 import type { MetricDefinition } from '../observe/index.ts'
 import { certificatesOf, selfSignedPaths, type TlsFiles } from '../proxy/index.ts'
-import { makeSelfSigned } from './self-signed.ts'
+import { type MadeCertificate, makeSelfSigned } from './self-signed.ts'
 
 /** Tickets are accepted for three of these. */
 const TICKET_KEY_LIFE_MS = 12 * 3_600_000
@@ -35,7 +36,7 @@ export const CERTIFICATE_METRICS: readonly (MetricDefinition & { read(certificat
 /** Certificates, keys and authorities of the Plan in force: read together, so that all workers have the same, and watched. */
 export class Certificates {
   readonly #changed: () => void
-  readonly #made = new Map<string, { readonly cert: string; readonly key: string }>()
+  readonly #made = new Map<string, MadeCertificate>()
   readonly #listener = (now: { readonly mtimeMs: number }, before: { readonly mtimeMs: number }): void => {
     if (now.mtimeMs !== 0 && now.mtimeMs !== before.mtimeMs) this.#changed()
   }
@@ -56,20 +57,35 @@ export class Certificates {
     for (const path of textFiles(plan)) files[path] = contentOf(path).toString('utf8')
     for (const path of binaryFiles(plan)) files[path] = contentOf(path).toString('base64')
     for (const { tls } of plan.listeners) {
+      for (const { cert, acme } of tls?.certificates ?? []) if (acme !== undefined) files[cert] ??= this.#readOrdered(cert, acme.names)
       if (tls === undefined || tls.selfSigned.length === 0) continue
       const paths = selfSignedPaths(tls.selfSigned)
-      const made = this.#made.get(paths.cert) ?? makeSelfSigned(tls.selfSigned)
-      this.#made.set(paths.cert, made)
+      const made = this.#selfSigned(tls.selfSigned)
       files[paths.cert] = made.cert
       files[paths.key] = made.key
     }
     return files
   }
 
+  /** Chain and key out of the store; of a self-signed certificate until there is one that can be used. */
+  #readOrdered(path: string, names: readonly string[]): string {
+    const stored = readStored(path, names)
+    if (stored.kind === 'read') return stored.certificate.pem
+    const made = this.#selfSigned(names)
+    return made.cert + made.key
+  }
+
+  #selfSigned(names: readonly string[]): MadeCertificate {
+    const key = names.join()
+    const made = this.#made.get(key) ?? makeSelfSigned(names)
+    this.#made.set(key, made)
+    return made
+  }
+
   /** The Plan is in force: its files are watched from now on, and no others. */
   watch(plan: Plan, files: TlsFiles): void {
     this.#status = describeCertificates(plan, files)
-    const wanted = new Set([...textFiles(plan), ...binaryFiles(plan)])
+    const wanted = new Set([...textFiles(plan), ...orderedFiles(plan), ...binaryFiles(plan)])
     for (const path of this.#watched) if (!wanted.has(path)) unwatchFile(path, this.#listener)
     for (const path of wanted) {
       if (!this.#watched.has(path)) watchFile(path, { interval: WATCH_INTERVAL_MS, persistent: false }, this.#listener)
@@ -111,12 +127,17 @@ function textFiles(plan: Plan): string[] {
   const all = plan.listeners.flatMap(({ tls }) => {
     if (tls === undefined) return []
     const authorities = tls.clientCertificates === undefined ? [] : [tls.clientCertificates.ca]
-    return [...tls.certificates.flatMap(({ cert, key }) => [cert, key]), ...authorities]
+    return [...tls.certificates.flatMap(({ cert, key, acme }) => (acme === undefined ? [cert, key] : [])), ...authorities]
   })
   const ofPools = plan.pools.flatMap(({ tls }) =>
     tls === undefined ? [] : [tls.ca ?? [], tls.certificate === undefined ? [] : [tls.certificate.cert, tls.certificate.key]].flat(),
   )
   return [...new Set([...all, ...ofPools])]
+}
+
+/** Another Evener that shares the store may renew them too. */
+function orderedFiles(plan: Plan): string[] {
+  return plan.listeners.flatMap(({ tls }) => tls?.certificates.flatMap(({ cert, acme }) => (acme === undefined ? [] : [cert])) ?? [])
 }
 
 function binaryFiles(plan: Plan): string[] {

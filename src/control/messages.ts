@@ -1,5 +1,6 @@
 import type { MessagePort } from 'node:worker_threads'
 import type { EngineOptions } from '../engine/index.ts'
+import type { ChallengeAnswers } from '../proxy/index.ts'
 import type { WorkerPlan } from './worker-plan.ts'
 
 /** What the control thread hands to a worker when it starts. */
@@ -24,6 +25,8 @@ export type ToWorker =
   | { readonly type: 'prepare'; readonly generation: number; readonly plan: WorkerPlan }
   | { readonly type: 'commit'; readonly generation: number }
   | { readonly type: 'rollback'; readonly generation: number }
+  /** What authorities are answered from now on; answered when it is so. */
+  | { readonly type: 'challenges'; readonly answers: ChallengeAnswers }
   /** Answered when everything is over and its log lines are sent. */
   | { readonly type: 'drain' }
   /** After `drain`: the grace period is over. Not answered itself. */
@@ -40,6 +43,7 @@ export type FromWorker =
   | { readonly type: 'prepared'; readonly generation: number; readonly addresses: Readonly<Record<string, readonly string[]>> }
   | { readonly type: 'refused'; readonly generation: number; readonly failure: WorkerFailure }
   | { readonly type: 'committed'; readonly generation: number }
+  | { readonly type: 'answering' }
   | { readonly type: 'drained' }
   | { readonly type: 'error'; readonly message: string }
   | { readonly type: 'warning'; readonly message: string }

@@ -2,6 +2,7 @@ import { EventEmitter } from 'node:events'
 import { setFlagsFromString } from 'node:v8'
 import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads'
 import { type ErrorCode, EvenerError, parseAddress, type SocketAddress } from '../core/index.ts'
+import type { ChallengeAnswers } from '../proxy/index.ts'
 import type { FromWorker, ToWorker, WorkerSetup } from './messages.ts'
 import type { WorkerPlan } from './worker-plan.ts'
 
@@ -53,6 +54,7 @@ export class WorkerGroup extends EventEmitter<WorkerGroupEvents> {
   readonly #members: Member[] = []
   #current: WorkerPlan | null = null
   #addresses: BoundAddresses = {}
+  #challenges: ChallengeAnswers | null = null
   #isClosed = false
   engine: 'uring' | 'portable' = 'portable'
   engineReason = ''
@@ -116,6 +118,12 @@ export class WorkerGroup extends EventEmitter<WorkerGroupEvents> {
       this.#members.map((member) => member.restoring ?? this.#ask(member, { type: 'commit', generation }).catch(() => member.restoring)),
     )
     return addresses
+  }
+
+  /** Every worker gives authorities these answers, and so does one that is started again. To be called in a turn, like apply(). */
+  async answerChallenges(answers: ChallengeAnswers): Promise<void> {
+    this.#challenges = answers
+    await Promise.all(this.#members.map((member) => member.restoring ?? this.#challenge(member, answers)))
   }
 
   /** Stops accepting and resolves when all exchanges are done, which those that are not after `graceMs` are then made to be. True if all were done. */
@@ -228,6 +236,12 @@ export class WorkerGroup extends EventEmitter<WorkerGroupEvents> {
     const answer = await this.#ask(member, { type: 'prepare', generation, plan })
     if (answer.type !== 'prepared') throw failureOf(answer)
     await this.#ask(member, { type: 'commit', generation })
+    if (this.#challenges !== null) await this.#challenge(member, this.#challenges)
+  }
+
+  async #challenge(member: Member, answers: ChallengeAnswers): Promise<void> {
+    const answer = await this.#ask(member, { type: 'challenges', answers })
+    if (answer.type !== 'answering') throw failureOf(answer)
   }
 }
 

@@ -3,7 +3,15 @@ import { EvenerError } from '../core/index.ts'
 import { createEngine } from '../engine/index.ts'
 import { AccessLogSink, MetricsTable } from '../observe/index.ts'
 import { PoolTable, WakeLine } from '../pool/index.ts'
-import { ConnectionCounts, ExchangeLogger, NO_LOG, type PreparedSites, ProxyWorker, RowCounters } from '../proxy/index.ts'
+import {
+  type ChallengeAnswers,
+  ConnectionCounts,
+  ExchangeLogger,
+  NO_LOG,
+  type PreparedSites,
+  ProxyWorker,
+  RowCounters,
+} from '../proxy/index.ts'
 import type { FromWorker, ToWorker, WorkerFailure, WorkerSetup } from './messages.ts'
 import type { WorkerPlan } from './worker-plan.ts'
 
@@ -39,6 +47,8 @@ class WorkerThread {
         this.#prepared.delete(message.generation)
         return this.say({ type: 'committed', generation: message.generation })
       }
+      case 'challenges':
+        return this.#answerChallenges(message.answers)
       case 'drain':
         await this.#worker.drain()
         this.#sink?.flush()
@@ -55,6 +65,15 @@ class WorkerThread {
       this.say({ type: 'prepared', generation, addresses: this.#worker.sites.addressesOf(sites) })
     } catch (error) {
       this.say({ type: 'refused', generation, failure: failureOf(error) })
+    }
+  }
+
+  #answerChallenges(answers: ChallengeAnswers): void {
+    try {
+      this.#worker.answerChallenges(answers)
+      this.say({ type: 'answering' })
+    } catch (error) {
+      this.say({ type: 'failed', failure: failureOf(error) })
     }
   }
 

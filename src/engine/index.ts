@@ -17,8 +17,10 @@ export { Timer, type TimerTarget, type TimerWheel, Wheel } from './timers.ts'
 export {
   type CertificateOptions,
   certificateNames,
+  NO_CHALLENGES,
   type Secure,
   TicketKeys,
+  type TlsChallenges,
   type TlsClient,
   type TlsClientOptions,
   type TlsServer,

@@ -22,7 +22,7 @@ import { acceptProxyProtocol, normaliseAcceptProxyProtocol } from './proxy-proto
 import { normaliseRetry, retry } from './retry-option.ts'
 import { normaliseSplit, split } from './split-option.ts'
 import { normaliseTcp, tcp } from './stream/option.ts'
-import { normaliseTls, tlsListener } from './tls-option.ts'
+import { type CertificateDefaults, normaliseTls, tlsListener } from './tls-option.ts'
 
 export { errorPages, normaliseErrorPages } from './error-page-option.ts'
 export type * from './plan.ts'
@@ -156,6 +156,8 @@ export function isProxied(config: ListenerConfig): boolean {
 
 /** What a listener inherits. */
 export interface ListenerDefaults {
+  /** Of certificates by ACME; undefined where the configuration has no `acme`. */
+  readonly certificates: CertificateDefaults | undefined
   readonly timeouts: TimeoutsConfig
   readonly limits: LimitsConfig
   /** The timeouts that each pool sets itself. */
@@ -166,7 +168,7 @@ export function normaliseListener(name: string, config: ListenerConfig, defaults
   const { bind, tcp: stream } = config
   if (config.udp !== undefined) return normaliseUdp(name, bind, config.udp)
   const accept = normaliseAcceptProxyProtocol(config.acceptProxyProtocol)
-  const tls = normaliseTls(config.tls)
+  const tls = normaliseTls(config.tls, defaults.certificates)
   if (stream === undefined) {
     return { ...normaliseHttp(name, bind, config.http as z.output<typeof http>, defaults), acceptProxyProtocol: accept, tls }
   }

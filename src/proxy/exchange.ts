@@ -3,6 +3,7 @@ import { PickContext } from '../pool/index.ts'
 import { admit } from './admit.ts'
 import { answerError } from './answer.ts'
 import { cancelAttempt } from './attempt.ts'
+import { answerChallenge } from './challenges.ts'
 import { complete } from './complete.ts'
 import { type DownstreamConnection, PHASE } from './downstream.ts'
 import type { Hedge } from './hedge.ts'
@@ -36,7 +37,9 @@ export type Step = (exchange: Exchange) => number
  *                   redirect: answer → complete (log)
  *                   respond:  answer → complete (log)
  */
-const PATH: readonly Step[] = [admit, route]
+export const PATH: readonly Step[] = [admit, route]
+/** While an authority may look for a token (http-01). */
+export const PATH_WITH_CHALLENGES: readonly Step[] = [admit, answerChallenge, route]
 
 /**
  * One request and its response. Exchanges are pooled by the worker: an idle connection has none. All state of a
@@ -129,7 +132,7 @@ export class Exchange {
     this.requestBody.begin(this.request.body, this.request.contentLength, !this.request.hasConnectionOptions)
     if (this.request.body === BODY.NONE) this.requestCompleted()
     else this.downstream?.armBody()
-    walk(PATH, this)
+    walk(this.worker.path, this)
   }
 
   /** Answers with an error a request that has no usable head. */

@@ -10,6 +10,7 @@
  *                  └─▶ stream/: open (route, pick, connect) → bytes both ways
  */
 export type { ProxyPlan } from './build.ts'
+export type { ChallengeAnswers } from './challenges.ts'
 export { ConnectionCounts } from './connection-counts.ts'
 export type { ExchangeLog, ProxyCounters } from './counters.ts'
 export { SESSION_ENDS } from './datagram/termination.ts'

@@ -1,4 +1,5 @@
 import { type Connection, type ConnectionHandler, type Listener, Timer, type TimerTarget, type TlsServer } from '../engine/index.ts'
+import { AnsweredChallenge } from './challenges.ts'
 import { DownstreamConnection } from './downstream.ts'
 import { HeaderGate } from './header-gate.ts'
 import { Parked, type ParkingLot } from './parked.ts'
@@ -73,7 +74,7 @@ export class ListenerState<S extends ConnectionSite = ListenerSite> implements P
     return this.worker.engine.secure(connection, this.tls, start, end, {
       accepted: (secured) => {
         if (secured.secure !== null) this.worker.counters.handshakeDone(this.current, secured.secure.isResumed)
-        return this.#serve(this, secured, proxied)
+        return secured.secure?.isChallenge === true ? this.#answered(secured) : this.#serve(this, secured, proxied)
       },
       failed: () => {
         this.handshakeFailed()
@@ -147,9 +148,16 @@ export class ListenerState<S extends ConnectionSite = ListenerSite> implements P
     this.connections++
     this.worker.counters.connectionOpened(this.current)
     if (this.#isFull) this.#pause()
-    if (connection.secure !== null) this.worker.counters.handshakeDone(this.current, connection.secure.isResumed)
+    if (connection.secure !== null) {
+      this.worker.counters.handshakeDone(this.current, connection.secure.isResumed)
+      if (connection.secure.isChallenge) return this.#answered(connection)
+    }
     const { headerPolicy } = this.current
     return headerPolicy === null ? this.#serve(this, connection, null) : new HeaderGate(this, connection).begin(headerPolicy)
+  }
+
+  #answered(connection: Connection): ConnectionHandler {
+    return new AnsweredChallenge(this.worker.engine, connection, () => this.closed())
   }
 
   #pause(): void {

@@ -1,5 +1,5 @@
 import { formatAddress, type SocketAddress } from '../core/index.ts'
-import type { Listener, TlsClient } from '../engine/index.ts'
+import type { Listener, TlsChallenges, TlsClient } from '../engine/index.ts'
 import type { PoolPlan, SlotAssignment } from '../pool/index.ts'
 import { type CompiledPlan, compilePlan, type ProxyPlan } from './build.ts'
 import type { ListenerPlan, UdpListenerPlan } from './config.ts'
@@ -133,6 +133,11 @@ export class Sites {
     this.#datagrams.close()
     for (const listener of this.#listeners.values()) listener.dropParked()
     await Promise.all(closed)
+  }
+
+  /** Authorities that ask for these names are answered in the handshake, by every listener with TLS. */
+  challenge(challenges: TlsChallenges): void {
+    this.#tls.challenge(challenges)
   }
 
   /** Full listeners look for places. */

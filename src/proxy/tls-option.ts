@@ -1,6 +1,17 @@
 import { z } from 'zod'
-import { always, duration, fieldName, oneOrMore, options } from '../schema/index.ts'
-import type { TlsListenerPlan } from './tls-plan.ts'
+import {
+  always,
+  type ChallengeKind,
+  certificateName,
+  challengeKind,
+  duration,
+  fieldName,
+  type KeyType,
+  keyType,
+  oneOrMore,
+  options,
+} from '../schema/index.ts'
+import type { CertificatePlan, TlsListenerPlan } from './tls-plan.ts'
 
 /** TLS 1.2 with forward secrecy and authenticated encryption only. */
 const DEFAULT_CIPHERS = [
@@ -19,10 +30,35 @@ const version = z.enum(['1.2', '1.3'])
 const algorithmName = z.string().regex(/^[A-Za-z0-9_+-]{1,64}$/, 'a name of OpenSSL has letters, digits, "-", "_" and "+"')
 
 const certificate = options({
-  cert: file.describe('PEM file with the certificate and, behind it, those that lead to its root.').meta({ examples: ['site.pem'] }),
-  key: file.describe('PEM file with the private key.').meta({ examples: ['site.key'] }),
+  cert: file
+    .optional()
+    .describe('PEM file with the certificate and, behind it, those that lead to its root.')
+    .meta({ examples: ['site.pem'] }),
+  key: file
+    .optional()
+    .describe('PEM file with the private key.')
+    .meta({ examples: ['site.key'] }),
   ocsp: file.optional().describe('File with an OCSP response (DER), stapled to handshakes.'),
-})
+  acme: oneOrMore(certificateName)
+    .optional()
+    .describe('Names for which a certificate is ordered and renewed, as the top-level `acme` says; instead of `cert` and `key`.')
+    .meta({ examples: [['shop.test', 'www.shop.test']] }),
+  challenge: challengeKind.optional().describe('For these names; else what `acme.challenge` says.'),
+  keyType: keyType.optional().describe('For this certificate; else what `acme.keyType` says.'),
+}).check(
+  always((value, report) => {
+    const isGiven = (key: string): boolean => value[key] !== undefined
+    if (!isGiven('acme')) {
+      for (const key of ['cert', 'key'])
+        if (!isGiven(key)) report({ code: 'CONFIG_MISSING', message: 'a certificate needs "cert" and "key", or "acme"' }, [key])
+      for (const key of ['challenge', 'keyType'])
+        if (isGiven(key)) report({ code: 'CONFIG_CONFLICT', message: `"${key}" is for certificates with "acme"` }, [key])
+      return
+    }
+    for (const key of ['cert', 'key', 'ocsp'])
+      if (isGiven(key)) report({ code: 'CONFIG_CONFLICT', message: `"${key}" and "acme" do not go together` }, [key])
+  }),
+)
 
 const clientCertificates = options({
   mode: z
@@ -90,11 +126,33 @@ export const tlsListener = options({
   }),
 )
 
-export function normaliseTls(config: z.output<typeof tlsListener> | undefined): TlsListenerPlan | undefined {
+/** What certificates by ACME are that say nothing else, and where they are kept; see acme/config.ts. */
+export interface CertificateDefaults {
+  readonly challenge: ChallengeKind
+  readonly keyType: KeyType
+  fileOf(names: readonly string[], keyType: KeyType): string
+}
+
+/** Without a top-level `acme` the configuration is refused where a certificate would need one. */
+const NO_ACME: CertificateDefaults = { challenge: 'tls-alpn-01', keyType: 'ec256', fileOf: () => '' }
+
+function normaliseCertificate(config: z.output<typeof certificate>, defaults: CertificateDefaults): CertificatePlan {
+  const { cert = '', key = '', ocsp } = config
+  if (config.acme === undefined) return { cert, key, ocsp }
+  const names = [...new Set(config.acme)]
+  const type = config.keyType ?? defaults.keyType
+  const path = defaults.fileOf(names, type)
+  return { cert: path, key: path, ocsp, acme: { names, challenge: config.challenge ?? defaults.challenge, keyType: type } }
+}
+
+export function normaliseTls(
+  config: z.output<typeof tlsListener> | undefined,
+  defaults: CertificateDefaults = NO_ACME,
+): TlsListenerPlan | undefined {
   if (config === undefined) return undefined
   const { selfSigned, clientCertificates: asked, handshakeTimeout, ...rest } = config
   return {
-    certificates: rest.certificates.map(({ cert, key, ocsp }) => ({ cert, key, ocsp })),
+    certificates: rest.certificates.map((each) => normaliseCertificate(each, defaults)),
     selfSigned: selfSigned ?? [],
     minVersion: rest.minVersion,
     maxVersion: rest.maxVersion,

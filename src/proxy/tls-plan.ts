@@ -1,8 +1,19 @@
+import type { ChallengeKind, KeyType } from '../schema/index.ts'
+
 /** Files of one certificate, as paths; their contents come with the Plan as TlsFiles. */
 export interface CertificatePlan {
   readonly cert: string
   readonly key: string
   readonly ocsp: string | undefined
+  /** Ordered from an authority; `cert` and `key` are then the same file of the store. undefined for files of the operator's. */
+  readonly acme?: CertificateOrderPlan | undefined
+}
+
+/** What is ordered for a certificate by ACME. */
+export interface CertificateOrderPlan {
+  readonly names: readonly string[]
+  readonly challenge: ChallengeKind
+  readonly keyType: KeyType
 }
 
 /** `tls` of a listener. */

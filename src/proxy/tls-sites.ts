@@ -1,4 +1,4 @@
-import type { Engine, TlsServer } from '../engine/index.ts'
+import { type Engine, NO_CHALLENGES, type TlsChallenges, type TlsServer } from '../engine/index.ts'
 import type { AccessLogFormat } from '../observe/index.ts'
 import type { ListenerPlan } from './config.ts'
 import { certificatesOf, type TlsFiles, type TlsListenerPlan } from './tls-plan.ts'
@@ -15,6 +15,7 @@ interface Entry {
 export class TlsSites {
   readonly #engine: Engine
   #current: ReadonlyMap<string, Entry> = new Map()
+  #challenges: TlsChallenges = NO_CHALLENGES
 
   constructor(engine: Engine) {
     this.#engine = engine
@@ -49,6 +50,14 @@ export class TlsSites {
     const before = this.#current
     this.#current = prepared
     for (const [name, entry] of before) if (prepared.get(name) !== entry) entry.server.close()
+    // Those that were made meanwhile.
+    if (this.#challenges.size > 0) this.challenge(this.#challenges)
+  }
+
+  /** Throws EvenerError TLS_*. */
+  challenge(challenges: TlsChallenges): void {
+    this.#challenges = challenges
+    for (const { server } of this.#current.values()) server.challenge(challenges)
   }
 
   #prepare(name: string, tls: TlsListenerPlan, files: TlsFiles, fingerprints: boolean): Entry {

@@ -1,13 +1,14 @@
 import type { Engine } from '../engine/index.ts'
 import type { HeadLimits } from '../http/index.ts'
 import { type PoolTable, type Random, SeededRandom, type WakeLine } from '../pool/index.ts'
+import { type ChallengeAnswers, Challenges } from './challenges.ts'
 import type { ConnectionCounts } from './connection-counts.ts'
 import type { ExchangeLog, ProxyCounters } from './counters.ts'
 import { Sessions } from './datagram/sessions.ts'
 import { DateLine } from './date.ts'
 import { DownWatch } from './down-watch.ts'
 import type { DownstreamConnection } from './downstream.ts'
-import { Exchange } from './exchange.ts'
+import { Exchange, PATH, PATH_WITH_CHALLENGES, type Step } from './exchange.ts'
 import { HeadWriter } from './head-writer.ts'
 import { Mirrors } from './mirror.ts'
 import { PlanUses } from './plan-use.ts'
@@ -55,6 +56,9 @@ export class ProxyWorker {
   readonly droppedFields = new Uint8Array(256)
   readonly planUses: PlanUses
   readonly sites: Sites
+  /** The path of requests; see exchange.ts. */
+  path: readonly Step[] = PATH
+  challenges = new Challenges({ http: {}, tls: {} })
   /** Where requests wait for a place in a pool. */
   readonly queues: Queues
   readonly downWatch: DownWatch
@@ -96,6 +100,14 @@ export class ProxyWorker {
   /** A sentence for the operator; whoever says it sees to it that it is not said too often. */
   warn(message: string): void {
     this.#warn(message)
+  }
+
+  /** What authorities are answered from now on, and nothing else. Throws EvenerError TLS_*. */
+  answerChallenges(answers: ChallengeAnswers): void {
+    const challenges = new Challenges(answers)
+    this.sites.challenge(challenges.tls)
+    this.challenges = challenges
+    this.path = challenges.hasHttp ? PATH_WITH_CHALLENGES : PATH
   }
 
   /** Another worker has something for this one: a place in a pool, or one in a listener. */

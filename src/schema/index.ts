@@ -5,6 +5,7 @@
  * In: zod 4 and the values of this room. Out: schemas whose parsed values are normalised (milliseconds, bytes, addresses), and
  * whose issues carry a Complaint: code, sentence and hint.
  */
+export { CHALLENGES, type ChallengeKind, certificateName, challengeKind, KEY_TYPES, type KeyType, keyType } from './acme.ts'
 export { address, cidr, serverAddress } from './address.ts'
 export { CONFIG_CODES, type Complaint, type ConfigCode, type Severity } from './codes.ts'
 export { type Context, complain, complaintOf, type Path, suggest } from './complain.ts'

@@ -4,6 +4,7 @@
  * In: certificates and options that were read elsewhere. Out: which certificates serve a name. No sockets, no OpenSSL.
  */
 export { certificateNames, NameIndex } from './certificate-names.ts'
+export { asksForChallenge, CHALLENGE_PROTOCOL, NO_CHALLENGES, type TlsChallenges } from './challenges.ts'
 export { ClientHello } from './client-hello.ts'
 export { ja3, ja4 } from './fingerprint.ts'
 export {

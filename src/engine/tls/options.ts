@@ -1,3 +1,5 @@
+import type { TlsChallenges } from './challenges.ts'
+
 export type TlsVersion = '1.2' | '1.3'
 
 /** A certificate with its chain, and its key; both PEM. */
@@ -54,6 +56,8 @@ export interface TlsClientOptions {
 /** Certificates and options, ready for handshakes. What was begun with it goes on after close(). */
 export interface TlsServer {
   readonly options: TlsServerOptions
+  /** From now on an authority that asks for one of these names by tls-alpn-01 is answered. Throws EvenerError TLS_*. */
+  challenge(challenges: TlsChallenges): void
   close(): void
 }
 
@@ -78,6 +82,8 @@ export interface Secure {
   readonly peerSubject: string
   readonly ja3: string
   readonly ja4: string
+  /** The handshake has answered an authority that looks whether a name is ours, and no byte may follow. */
+  readonly isChallenge: boolean
   /** Why the handshake failed. */
   readonly failure: string
 }
@@ -92,5 +98,6 @@ export const NOT_SECURE: Secure = {
   peerSubject: '',
   ja3: '',
   ja4: '',
+  isChallenge: false,
   failure: '',
 }

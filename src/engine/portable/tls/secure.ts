@@ -6,6 +6,7 @@ export class PortableSecure implements Secure {
   ja3 = ''
   ja4 = ''
   failure = ''
+  isChallenge = false
   #socket: TLSSocket | null = null
   #protocol = ''
   #isResumed = false

@@ -3,13 +3,16 @@ import type { Socket } from 'node:net'
 import { createServer, type SecureContextOptions, type Server, type TLSSocket } from 'node:tls'
 import { EvenerError } from '../../../core/index.ts'
 import {
+  asksForChallenge,
   type CertificateOptions,
+  CHALLENGE_PROTOCOL,
   ClientHello,
   certificateNames,
   ja3,
   ja4,
   NameIndex,
   type TicketKeys,
+  type TlsChallenges,
   type TlsServer,
   type TlsServerOptions,
 } from '../../tls/index.ts'
@@ -18,6 +21,8 @@ import { PortableSecure } from './secure.ts'
 /** First byte of a handshake's record; what begins otherwise is no TLS. */
 const HANDSHAKE_RECORD = 22
 const RECORD_HEAD_BYTES = 5
+/** RFC 8446 §5.1. */
+const MAX_RECORD_BYTES = 16 * 1024
 
 /** What a listener does with its connections. */
 export interface PortableAcceptor {
@@ -48,6 +53,8 @@ export class PortableTlsServer implements TlsServer {
   readonly #index: NameIndex
   readonly #shaking: Set<Socket>
   readonly #servers = new Map<string, Server>()
+  /** By name. */
+  #challenges: ReadonlyMap<string, Server> = new Map()
   /** By the socket beneath; the oldest first. */
   readonly #handshakes = new Map<Socket, Handshake>()
 
@@ -82,9 +89,12 @@ export class PortableTlsServer implements TlsServer {
     }, this.options.handshakeTimeoutMs)
     transport.on('error', gone)
     transport.once('close', gone)
+    let first: Buffer = Buffer.alloc(0)
     const look = (): void => {
-      const first: Buffer | null = transport.read()
-      if (first === null) return
+      const piece: Buffer | null = transport.read()
+      if (piece === null) return
+      first = first.length === 0 ? piece : Buffer.concat([first, piece])
+      if (!isWhole(first)) return
       clearTimeout(slow)
       transport.removeListener('readable', look)
       this.#begin(handshake, first, gone)
@@ -98,9 +108,20 @@ export class PortableTlsServer implements TlsServer {
     })
   }
 
+  challenge(challenges: TlsChallenges): void {
+    // With an id of its own: what is agreed on here without a client's certificate must not be resumed elsewhere.
+    const options = { ...this.options, id: `acme ${this.options.id}`, protocols: [CHALLENGE_PROTOCOL], clientCertificates: undefined }
+    try {
+      this.#challenges = new Map([...challenges].map(([name, certificate]) => [name, this.#make([certificate], options)]))
+    } catch (error) {
+      throw new EvenerError('TLS_INVALID', (error as Error).message, { cause: error })
+    }
+  }
+
   /** Handshakes that are under way go on. */
   close(): void {
     this.#servers.clear()
+    this.#challenges = new Map()
   }
 
   #begin(handshake: Handshake, first: Buffer, gone: () => void): void {
@@ -117,13 +138,16 @@ export class PortableTlsServer implements TlsServer {
       acceptor.plaintext(transport)
       return
     }
-    // Of a ClientHello that comes in several pieces only what is in the first is known here.
+    // Of a ClientHello in several records only the first is known here.
     const hello = ClientHello.parse(first.subarray(RECORD_HEAD_BYTES))
     if (this.options.fingerprints) {
       secure.ja3 = ja3(hello)
       secure.ja4 = ja4(hello)
     }
-    this.#serverOf(this.#index.find(hello.serverName) ?? this.#index.fallback).emit('connection', transport)
+    const challenge = asksForChallenge(hello) ? this.#challenges.get(hello.serverName) : undefined
+    secure.isChallenge = challenge !== undefined
+    const server = challenge ?? this.#serverOf(this.#index.find(hello.serverName) ?? this.#index.fallback)
+    server.emit('connection', transport)
   }
 
   #done(socket: TLSSocket): void {
@@ -171,8 +195,7 @@ export class PortableTlsServer implements TlsServer {
     return server
   }
 
-  #make(certificates: readonly CertificateOptions[]): Server {
-    const { options } = this
+  #make(certificates: readonly CertificateOptions[], options: TlsServerOptions = this.options): Server {
     const { clientCertificates: asked, protocols } = options
     const server = createServer({
       cert: certificates.map(({ chain }) => chain),
@@ -200,6 +223,14 @@ export class PortableTlsServer implements TlsServer {
     }
     return server
   }
+}
+
+/** Whether the first record of a handshake is all there; what is none, or too long, is for OpenSSL to refuse. */
+function isWhole(bytes: Buffer): boolean {
+  if (bytes[0] !== HANDSHAKE_RECORD) return true
+  if (bytes.length < RECORD_HEAD_BYTES) return false
+  const length = bytes.readUInt16BE(3)
+  return length > MAX_RECORD_BYTES || bytes.length >= RECORD_HEAD_BYTES + length
 }
 
 /** What contexts of servers and clients have in common. */

@@ -135,7 +135,9 @@ export class Handshake implements TimerTarget {
     const server = this.#server
     if (server === null) return
     if (server.options.fingerprints) secure.recognize(hello)
-    const context = server.contextFor(hello.serverName)
+    const challenge = server.challengeFor(hello)
+    secure.isChallenge = challenge !== undefined
+    const context = challenge ?? server.contextFor(hello.serverName)
     if (context !== server.context) native.useContext(session, context)
   }
 }

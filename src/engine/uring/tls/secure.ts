@@ -6,6 +6,7 @@ export class RingSecure implements Secure {
   ja3 = ''
   ja4 = ''
   failure = ''
+  isChallenge = false
   /** "" until the handshake is done. */
   readonly #ask: () => NativeTlsInfo | null
   #info: NativeTlsInfo | null = null

@@ -1,4 +1,14 @@
-import { certificateNames, NameIndex, type TlsServer, type TlsServerOptions } from '../../tls/index.ts'
+import {
+  asksForChallenge,
+  type CertificateOptions,
+  CHALLENGE_PROTOCOL,
+  type ClientHello,
+  certificateNames,
+  NameIndex,
+  type TlsChallenges,
+  type TlsServer,
+  type TlsServerOptions,
+} from '../../tls/index.ts'
 import type { Handshake } from './handshake.ts'
 import type { TlsThread } from './thread.ts'
 
@@ -13,6 +23,8 @@ export class RingTlsServer implements TlsServer {
   readonly #thread: TlsThread
   readonly #index: NameIndex
   readonly #contexts = new Map<string, number>()
+  /** Those that answer authorities, by name. */
+  #challenges: ReadonlyMap<string, number> = new Map()
   /** Under way, the oldest first. */
   readonly #handshakes = new Set<Handshake>()
   #isClosed = false
@@ -28,6 +40,20 @@ export class RingTlsServer implements TlsServer {
   contextFor(name: string): number {
     const certificates = name === '' ? undefined : this.#index.find(name)
     return certificates === undefined || this.#isClosed ? this.context : this.#contextOf(certificates)
+  }
+
+  /** The context that answers an authority; undefined for every other client. */
+  challengeFor(hello: ClientHello): number | undefined {
+    return this.#challenges.size > 0 && asksForChallenge(hello) ? this.#challenges.get(hello.serverName) : undefined
+  }
+
+  challenge(challenges: TlsChallenges): void {
+    if (this.#isClosed) return
+    const made = new Map<string, number>()
+    for (const [name, certificate] of challenges) made.set(name, this.#answer(certificate))
+    this.#dropChallenges()
+    this.#challenges = made
+    this.#configure(this.context)
   }
 
   /** A handshake begins; where there are too many the oldest gives way. */
@@ -49,6 +75,21 @@ export class RingTlsServer implements TlsServer {
     for (const handshake of [...this.#handshakes]) handshake.leave()
     for (const context of this.#contexts.values()) this.#thread.native.closeContext(context)
     this.#contexts.clear()
+    this.#dropChallenges()
+  }
+
+  #dropChallenges(): void {
+    for (const context of this.#challenges.values()) this.#thread.native.closeContext(context)
+    this.#challenges = new Map()
+  }
+
+  /** With an id of its own: what is agreed on here without a client's certificate must not be resumed elsewhere. */
+  #answer({ chain, key }: CertificateOptions): number {
+    const options = { ...this.options, protocols: [CHALLENGE_PROTOCOL] }
+    return this.#thread.open(true, `acme ${options.id}`, options, (context) => {
+      this.#thread.demand(this.#thread.native.addCertificate(context, bytesOf(chain), bytesOf(key), undefined), 'answer to a challenge')
+      this.#thread.native.setServer(context, 0, 0)
+    })
   }
 
   #contextOf(certificates: readonly number[]): number {
@@ -75,12 +116,16 @@ export class RingTlsServer implements TlsServer {
           native.setTrust(context, bytesOf(asked.authorities), asked.mode === 'require' ? 2 : 1),
           'authorities of client certificates',
         )
-      native.setServer(context, options.tickets ? 1 : 0, this.#needsHello ? 1 : 0)
+      this.#configure(context)
     })
   }
 
+  #configure(context: number): void {
+    this.#thread.native.setServer(context, this.options.tickets ? 1 : 0, this.#needsHello ? 1 : 0)
+  }
+
   get #needsHello(): boolean {
-    return this.options.fingerprints || this.options.certificates.length > 1
+    return this.options.fingerprints || this.options.certificates.length > 1 || this.#challenges.size > 0
   }
 }
 
