@@ -1,4 +1,3 @@
-import { stripTypeScriptTypes } from 'node:module'
 import { basename, resolve } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import { Worker } from 'node:worker_threads'
@@ -15,8 +14,8 @@ export interface CodeTask {
 
 export type CodeResult =
   | { readonly kind: 'loaded'; readonly value: unknown; readonly problems: readonly { readonly path: Path; readonly message: string }[] }
-  | { readonly kind: 'failed'; readonly message: string; readonly stack: string }
-  | { readonly kind: 'no-export' }
+  | { readonly kind: 'failed'; readonly message: string; readonly stack: string; readonly line?: number }
+  | { readonly kind: 'no-export'; readonly found: string }
 
 export const CODE_EXTENSIONS: readonly string[] = ['.ts', '.mts', '.js', '.mjs']
 /** Importing a configuration may take so long; one that never ends is an error. */
@@ -38,24 +37,21 @@ export async function readCode(
     return { value: { value: result.value }, diagnostics }
   }
   if (result.kind === 'no-export') {
-    const hint = 'it ends in "export default defineConfig({ … })"'
-    return {
-      value: undefined,
-      diagnostics: [
-        diagnose(
-          { code: 'CONFIG_WRONG_TYPE', message: 'the file has no default export with a configuration', hint },
-          source.file,
-          undefined,
-        ),
-      ],
-    }
+    const complaint = { code: 'CONFIG_WRONG_TYPE', ...explainExport(result.found) } as const
+    return { value: undefined, diagnostics: [diagnose(complaint, source.file, undefined)] }
   }
-  return { value: undefined, diagnostics: [describeFailure(source, result.message, result.stack)] }
+  return { value: undefined, diagnostics: [describeFailure(source, result)] }
 }
 
 async function run(task: CodeTask, env: Environment): Promise<CodeResult> {
   const given = Object.fromEntries(Object.entries(env).filter(([, value]) => value !== undefined))
-  const worker = new Worker(new URL(`./code-worker${EXTENSION}`, import.meta.url), { workerData: task, env: given, name: 'evener-config' })
+  const worker = new Worker(new URL(`./code-worker${EXTENSION}`, import.meta.url), {
+    workerData: task,
+    env: given,
+    name: 'evener-config',
+    // Node's parser is asked where a file is malformed, and calls that an experiment.
+    execArgv: ['--disable-warning=ExperimentalWarning'],
+  })
   const fail = (message: string): CodeResult => ({ kind: 'failed', message, stack: '' })
   const limit = AbortSignal.timeout(MAX_SECONDS * 1000)
   // A thread that has told its result may end in the same turn: whichever event comes first settles it, so no await stands between.
@@ -69,8 +65,17 @@ async function run(task: CodeTask, env: Environment): Promise<CodeResult> {
   return result
 }
 
-function describeFailure(source: Source, message: string, stack: string): Diagnostic {
-  const [file, line] = placeOfImport(message, source) ?? placeOf(stack, source) ?? []
+function explainExport(found: string): { message: string; hint: string } {
+  if (found === 'promise') return { message: 'the default export is a promise', hint: '"export default await …" waits for it' }
+  const hint = 'it ends in "export default defineConfig({ … })"'
+  const message =
+    found === 'undefined' ? 'the file has no default export' : `the default export is a ${found}, and a configuration is a map of options`
+  return { message, hint }
+}
+
+function describeFailure(source: Source, { message, stack, line: malformed }: CodeResult & { kind: 'failed' }): Diagnostic {
+  const parsed: [string, number] | undefined = malformed === undefined ? undefined : [resolve(source.file), malformed]
+  const [file, line] = placeOfImport(message, source) ?? placeOf(stack) ?? parsed ?? []
   const complaint = { code: 'CONFIG_SYNTAX', message: message.split('\n')[0] } as const
   if (line === undefined || file !== resolve(source.file)) {
     const hint = file === undefined ? undefined : `in ${file}:${line}`
@@ -88,22 +93,11 @@ function placeOfImport(message: string, source: Source): [file: string, line: nu
 }
 
 /** The first place in a stack trace that is in a file outside of Node and of this program; "file:line" stands before syntax errors. */
-function placeOf(stack: string, source: Source): [file: string, line: number] | undefined {
+function placeOf(stack: string): [file: string, line: number] | undefined {
   for (const line of stack.split('\n')) {
     const match = /(file:\/\/[^\s():]+|\/[^\s():]+):(\d+)(?::\d+)?\)?$/.exec(line)
     if (match === null || line.includes('node:') || match[1].includes('code-worker')) continue
     return [match[1].startsWith('file:') ? fileURLToPath(match[1]) : match[1], Number(match[2])]
   }
-  return parseFailure(source)
-}
-
-/** The engine does not say where JavaScript is malformed; the parser that strips types does. */
-function parseFailure(source: Source): [file: string, line: number] | undefined {
-  try {
-    stripTypeScriptTypes(source.text)
-    return undefined
-  } catch (error) {
-    const line = /:(\d+)\n/.exec((error as Error).stack ?? '')?.[1]
-    return line === undefined ? undefined : [resolve(source.file), Number(line)]
-  }
+  return undefined
 }

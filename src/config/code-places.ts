@@ -45,6 +45,8 @@ export class CodePlaces {
     let written = this.#root
     for (const [depth, step] of path.entries()) {
       const member = written?.members?.get(String(step))
+      // Where a list may have its single item stand alone, that is its first.
+      if (written?.members !== undefined && member === undefined && step === 0) continue
       written = member?.value ?? written?.items?.[Number(step)]
       if (written === undefined) break
       const isLiteral = written.members !== undefined || written.items !== undefined

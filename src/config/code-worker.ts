@@ -2,7 +2,8 @@
  * Imports a configuration in TypeScript or JavaScript in a thread of its own, so that each load sees the files as they are now,
  * with everything that they import, and leaves nothing behind. Not imported by anybody: code-file.ts starts it.
  */
-import { registerHooks } from 'node:module'
+import { readFileSync } from 'node:fs'
+import { registerHooks, stripTypeScriptTypes } from 'node:module'
 import { parentPort, workerData } from 'node:worker_threads'
 import type { CodeResult, CodeTask } from './code-file.ts'
 
@@ -22,12 +23,25 @@ async function load(): Promise<CodeResult> {
     module = (await import(url)) as { readonly default?: unknown }
   } catch (error) {
     if (!(error instanceof Error)) return { kind: 'failed', message: `it throws ${String(error)}`, stack: '' }
-    return { kind: 'failed', message: error.message, stack: error.stack ?? '' }
+    const line = error instanceof SyntaxError ? malformedLine() : undefined
+    return { kind: 'failed', message: error.message, stack: error.stack ?? '', line }
   }
-  if (typeof module.default !== 'object' || module.default === null) return { kind: 'no-export' }
+  if (typeof module.default !== 'object' || module.default === null) return { kind: 'no-export', found: typeof module.default }
+  if (module.default instanceof Promise) return { kind: 'no-export', found: 'promise' }
   const problems: { path: (string | number)[]; message: string }[] = []
   const value = plain(module.default, [], [], problems)
   return { kind: 'loaded', value, problems }
+}
+
+/** The engine does not say where JavaScript is malformed; the parser that strips types does. */
+function malformedLine(): number | undefined {
+  try {
+    stripTypeScriptTypes(readFileSync(new URL(url), 'utf8'))
+    return undefined
+  } catch (error) {
+    const line = /:(\d+)\n/.exec((error as Error).stack ?? '')?.[1]
+    return line === undefined ? undefined : Number(line)
+  }
 }
 
 /** The value as data without prototypes; what is no data is told and left out. */

@@ -1,7 +1,7 @@
 import type { z } from 'zod'
 import { type Complaint, complaintOf, nearest, type Path, suggest } from '../schema/index.ts'
 import type { Finding } from './diagnostic.ts'
-import { choicesOf, describeType, keysOf, schemaAt, valueAt } from './schema-walk.ts'
+import { accepts, choicesOf, definitionOf, describeType, keysOf, schemaAt, unwrap, valueAt } from './schema-walk.ts'
 
 type Issue = z.core.$ZodIssue
 
@@ -61,9 +61,11 @@ class Translator {
     }
     const branch = meantBranch(issue.errors)
     if (branch !== undefined) return branch.flatMap((inner) => this.translate(inner, path))
-    const choices = choicesOf(schemaAt(this.#schema, path, this.#root))
-    const isLikeChoice = typeof value === 'string' && nearest(value, choices) !== undefined
-    return [isLikeChoice ? unknownValue(path, value, choices) : this.#wrongType(path, value)]
+    const schema = schemaAt(this.#schema, path, this.#root)
+    const choices = choicesOf(schema)
+    const isChoice = choices.length > 0 && !accepts(schema, 'string') && !accepts(schema, 'number')
+    const isMeantAsChoice = typeof value === 'string' && (isChoice || nearest(value, choices) !== undefined)
+    return [isMeantAsChoice ? unknownValue(path, value, choices) : this.#wrongType(path, value)]
   }
 
   #wrongType(path: Path, value: unknown): Finding {
@@ -71,9 +73,11 @@ class Translator {
     const wanted = schema === undefined ? 'something else' : describeType(schema)
     if (value === undefined) {
       const name = path.at(-1)
+      if (typeof name === 'number')
+        return about(path, { code: 'CONFIG_WRONG_TYPE', message: `expected ${wanted}, found an item without a value` })
       return { path, part: 'key', complaint: { code: 'CONFIG_MISSING', message: `"${name ?? 'configuration'}" is required: ${wanted}` } }
     }
-    const hint = typeof value === 'number' && schema?.meta()?.title === 'duration' ? `which unit: "${value}s", "${value}ms"?` : undefined
+    const hint = schema && wayToWrite(schema, wanted, value)
     return about(path, { code: 'CONFIG_WRONG_TYPE', message: `expected ${wanted}, found ${describeValue(value)}`, hint })
   }
 
@@ -83,7 +87,7 @@ class Translator {
     const given = typeof value === 'object' && value !== null ? Object.keys(value) : []
     const free = known.filter((name) => !given.includes(name))
     const like = nearest(key, free)
-    const hint = key === '<<' ? 'YAML 1.2 has no merge keys' : like === undefined ? this.#elsewhere(key, known) : `did you mean "${like}"?`
+    const hint = noKey(key) ?? (like === undefined ? this.#elsewhere(key, known) : `did you mean "${like}"?`)
     return { path: [...parent, key], part: 'key', complaint: { code: 'CONFIG_UNKNOWN_KEY', message: `unknown option "${key}"`, hint } }
   }
 
@@ -100,6 +104,7 @@ const PLACES: readonly Path[] = [
   ['listeners', ''],
   ['listeners', '', 'http'],
   ['listeners', '', 'tls'],
+  ['listeners', '', 'tls', 'certificates'],
   ['listeners', '', 'http', 'routes', 0],
   ['listeners', '', 'http', 'routes', 0, 'match'],
   ['pools', ''],
@@ -115,6 +120,29 @@ function describePlace(path: Path): string {
     .join('.')
     .replace('.0', '[]')
 }
+
+function noKey(key: string): string | undefined {
+  if (key === '<<') return 'YAML 1.2 has no merge keys'
+  return key.startsWith('//') || key.startsWith('/*') ? 'a comment begins with "#"' : undefined
+}
+
+/** How to write what a value of another type was meant to say, where that can be told. */
+function wayToWrite(schema: z.ZodType, wanted: string, value: unknown): string | undefined {
+  if (typeof value === 'number' && /\bduration\b/.test(wanted)) return `which unit: "${value}s", "${value}ms"?`
+  if (typeof value === 'number' && /\baddress\b/.test(wanted)) return `with the host and a colon: "127.0.0.1:${value}"`
+  if (typeof value === 'string' && /\bnumber\b/.test(wanted) && /^\d+$/.test(value)) return `without quotes: ${value}`
+  if (wanted !== 'a map' || typeof value === 'object') return undefined
+  const members = Object.entries(definitionOf(unwrap(schema)).shape ?? {})
+  const kind = typeof value as 'string' | 'number' | 'boolean'
+  const [only, another] = members.filter(([, member]) => !member.safeParse(undefined).success)
+  if (only !== undefined && another === undefined && only[1].safeParse(value).success)
+    return `perhaps { ${only[0]}: ${JSON.stringify(value)} }`
+  if (kind === 'number' && members.some(([name]) => name === 'status')) return `perhaps { status: ${value} }`
+  const names = members.map(([name]) => name)
+  return names.length > 0 && names.length <= MAX_LISTED ? `a map of ${names.join(', ')}` : undefined
+}
+
+const MAX_LISTED = 16
 
 function about(path: Path, complaint: Complaint): Finding {
   return { path, part: 'value', complaint }

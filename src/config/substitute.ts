@@ -66,10 +66,10 @@ export class Substitution {
     const code = 'CONFIG_SUBSTITUTION'
     try {
       const file = resolve(this.#folder, path)
-      if (statSync(file).size > MAX_FILE_BYTES) return { code, message: `${path} has more than 1 MiB` }
+      if (statSync(file).size > MAX_FILE_BYTES) return { code, message: `the file ${JSON.stringify(path)} has more than 1 MiB` }
       return new TextDecoder('utf-8', { fatal: true }).decode(readFileSync(file)).replace(/\r?\n$/, '')
     } catch (error) {
-      return { code, message: `${path} cannot be read: ${explainReadError(error)}` }
+      return { code, message: `the file ${JSON.stringify(path)} cannot be read: ${explainReadError(error)}` }
     }
   }
 }

@@ -59,6 +59,8 @@ export class YamlFile {
       const isLast = depth === path.length - 1
       if (isMap(node)) {
         const pair = findPair(node, String(step))
+        // Where a list may have its single item stand alone, that is its first.
+        if (pair === undefined && step === 0) continue
         if (pair === undefined) break
         const wantsKey = (isLast && part === 'key') || !(isScalar(pair.value) || isAlias(pair.value))
         place = (wantsKey ? pair.key : (pair.value as Node)).range ?? place
@@ -167,6 +169,14 @@ function explain(code: string, message: string): string {
       return 'a second ": " on one line; quote the text that has it'
     case 'MULTILINE_IMPLICIT_KEY':
       return 'this line is no "key: value"'
+    case 'MISSING_CHAR':
+    case 'BAD_INDENT':
+      return message.replace(/^Flow (?:map|sequence)\b.* end with a (.)$/, 'a "$1" is missing before this')
+    case 'UNEXPECTED_TOKEN':
+      return message.replace(
+        /^Unexpected scalar at node end$/,
+        'this belongs to nothing; a list item begins with "- ", an option is "key: value"',
+      )
     default:
       return message
   }

@@ -43,8 +43,12 @@ function checkDestination(text: string, parsed: SocketAddress, context: Context)
 
 function wayOut(text: string, why: string, purpose: 'listen' | 'connect'): string | undefined {
   if (why.endsWith('the port is missing')) return `for example "${text}:8080"`
+  const bare = /^[a-z][a-z0-9+.-]*:\/\/([^/?#]+)/i.exec(text)?.[1]
+  if (bare !== undefined) return `an address has no scheme and no path: "${bare}"`
   if (why.includes('"localhost"')) return 'write "127.0.0.1" or "[::1]"; names are not resolved'
-  if (purpose === 'connect' && why.endsWith('is not an IP address')) return 'names are resolved by "discover" of the pool'
+  const [, name, port] = /^([A-Za-z0-9][A-Za-z0-9.-]*):(\d+)$/.exec(text) ?? []
+  if (purpose === 'connect' && name !== undefined && /[A-Za-z]/.test(name))
+    return `a name is resolved by the pool's "discover: { dns: { name: ${name}, port: ${port} } }"`
   return undefined
 }
 

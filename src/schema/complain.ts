@@ -1,6 +1,6 @@
 import type { z } from 'zod'
 import type { Complaint } from './codes.ts'
-import { nearest } from './nearest.ts'
+import { meant } from './nearest.ts'
 
 /** A place below the value that is being checked. */
 export type Path = readonly (string | number)[]
@@ -24,7 +24,7 @@ export function complaintOf(issue: z.core.$ZodIssue): Complaint | undefined {
 
 /** `did you mean "least-connections"?`, or else what there is. */
 export function suggest(word: string, known: readonly string[], quote: (name: string) => string = JSON.stringify): string | undefined {
-  const like = nearest(word, known)
+  const like = meant(word, known)
   if (like !== undefined) return `did you mean ${quote(like)}?`
   if (known.length === 0 || known.length > MAX_LISTED) return undefined
   return known.length === 1 ? `it can only be ${quote(known[0])}` : `one of ${known.map(quote).join(', ')}`

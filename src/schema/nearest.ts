@@ -1,5 +1,14 @@
 const MAX_LENGTH = 64
 
+/** What is left of a word without case and separators. */
+const squash = (word: string): string => word.toLowerCase().replace(/[-_ ]/g, '')
+
+/** The one candidate that begins with the word, but for case and separators: "leastconn" is "least-connections". Else the nearest. */
+export function meant(word: string, candidates: readonly string[]): string | undefined {
+  const begun = candidates.filter((candidate) => squash(candidate).startsWith(squash(word)))
+  return begun.length === 1 && squash(word).length >= 4 ? begun[0] : nearest(word, candidates)
+}
+
 /** The candidate that is most like the word, if one is like it enough: at most a third of the word differs. Case does not count. */
 export function nearest(word: string, candidates: readonly string[]): string | undefined {
   let best: string | undefined

@@ -14,7 +14,7 @@ const cases = readdirSync(folder).sort()
 const seen = new Set<string>()
 
 for (const name of cases) {
-  test(`${name.replace(/\.(yaml|json|ts)\.txt$/, '').replaceAll('-', ' ')}`, async (t) => {
+  test(`${name.replace(/\.(yaml|json|ts|js)\.txt$/, '').replaceAll('-', ' ')}`, async (t) => {
     const file = join(folder, name)
     const [config, ...sections] = readFileSync(file, 'utf8').split(/^──── /m)
     const directory = temporaryFolder(t)

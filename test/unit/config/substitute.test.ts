@@ -40,7 +40,7 @@ it('each thing that is not there is told, with its place, and no value is shown'
   substitution.apply({ token: '${NOT}', page: '${file:page.html}', odd: '${a b}', nested: '${A:-${B}}' })
   assert.deepEqual(complaints(substitution), [
     'the environment variable NOT is not set',
-    'page.html cannot be read: there is no such file',
+    'the file "page.html" cannot be read: there is no such file',
     '"${a b}" is no substitution',
     '"${A:-${B}" is no substitution',
   ])

@@ -36,7 +36,7 @@ it('whoever forgets the port or writes a name is told what to write', () => {
   assert.equal(hint(serverAddress, '10.0.0.1'), 'for example "10.0.0.1:8080"')
   assert.equal(hint(address, '10.0.0.1'), 'for example "10.0.0.1:8080"')
   assert.equal(hint(address, 'localhost:80'), 'write "127.0.0.1" or "[::1]"; names are not resolved')
-  assert.equal(hint(serverAddress, 'app.test:80'), 'names are resolved by "discover" of the pool')
+  assert.equal(hint(serverAddress, 'app.test:80'), `a name is resolved by the pool's "discover: { dns: { name: app.test, port: 80 } }"`)
   assert.equal(hint(address, 'app.test:80'), undefined)
 })
 

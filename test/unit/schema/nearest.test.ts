@@ -19,6 +19,14 @@ it('a word that is like none is not taken for one', () => {
   assert.equal(nearest('toString', []), undefined)
 })
 
+it('the beginning of a single choice is that choice, whatever separators it has', () => {
+  const known = ['least-connections', 'least-sessions', 'round-robin', 'weighted-round-robin']
+  assert.equal(suggest('leastconn', known), 'did you mean "least-connections"?')
+  assert.equal(suggest('least_conn', known), 'did you mean "least-connections"?')
+  assert.equal(suggest('roundrobin', known), 'did you mean "round-robin"?')
+  assert.match(suggest('least', known) ?? '', /^one of /)
+})
+
 it('very long words cost nothing', () => {
   assert.equal(editDistance('a'.repeat(65), 'a'.repeat(65)), Number.POSITIVE_INFINITY)
 })
