@@ -15,6 +15,13 @@ export function serverAddress(index: number, isV6 = false): string {
   return isV6 ? `fd02::${11 + index}` : `10.2.0.${11 + index}`
 }
 
+/** More than port 80 of one address of each family. */
+export interface Wider {
+  readonly vips?: readonly string[]
+  /** "8001-8019" */
+  readonly ports?: readonly string[]
+}
+
 /**
  * The client, one balancer, three nginx servers that answer with their names, over IPv4 and IPv6. DR and TUN servers answer the client
  * past the balancer's program, through the stack of its machine, which is a router here.
@@ -22,7 +29,7 @@ export function serverAddress(index: number, isV6 = false): string {
  *     client 10.1.0.2 ── c0 [lb 10.1.0.1 / 10.2.0.1] s0 ── bridge ── 10.2.0.11, .12, .13
  *            fd01::2           fd01::1 / fd02::1                     fd02::11, …
  */
-export async function layWeb(t: TestContext, forward: Forward): Promise<Network> {
+export async function layWeb(t: TestContext, forward: Forward, wider: Wider = {}): Promise<Network> {
   const network = new Network(t)
   for (const name of ['client', 'lb', 'net', ...NAMES]) network.addSpace(name)
   network.run('net', 'ip', 'link', 'add', 'br0', 'type', 'bridge')
@@ -53,29 +60,29 @@ export async function layWeb(t: TestContext, forward: Forward): Promise<Network>
       network.run(name, 'ip', 'route', 'add', 'default', 'via', '10.2.0.1')
       network.run(name, 'ip', 'route', 'add', 'default', 'via', 'fd02::1')
     }
-    if (forward === 'dr' || forward === 'tun') await beRealServer(network, name, forward)
-    startNginx(network, name)
+    if (forward === 'dr' || forward === 'tun') await beRealServer(network, name, forward, wider.vips ?? [VIP, VIP6])
+    startNginx(network, name, wider.ports)
   }
   return network
 }
 
 /** `evener realserver` in a server's namespace. */
-async function beRealServer(network: Network, name: string, mode: 'dr' | 'tun'): Promise<void> {
+async function beRealServer(network: Network, name: string, mode: 'dr' | 'tun', vips: readonly string[]): Promise<void> {
   const state = join(network.folder, `${name}.state`)
-  const words = ['realserver', '--vip', VIP, '--vip', VIP6, '--mode', mode, '--interface', 'e0', '--state', state]
+  const words = ['realserver', ...vips.flatMap((vip) => ['--vip', vip]), '--mode', mode, '--interface', 'e0', '--state', state]
   const child = network.start(name, process.execPath, EVENER, ...words)
   if (child.stdout === null) throw new Error('no output')
   const lines = createInterface({ input: child.stdout })
   await new Promise<void>((resolve) => lines.on('line', (line) => line.startsWith('all of it') && resolve()))
 }
 
-/** Answers its name on ports 80 and 8080, and files below /big. */
-export function startNginx(network: Network, name: string): void {
+/** Answers its name on ports 80 and 8080, and on `ports`, and files below /big. */
+export function startNginx(network: Network, name: string, ports: readonly string[] = []): void {
   const file = join(network.folder, `${name}.conf`)
-  const listen = ['80', '8080', '[::]:80 ipv6only=on', '[::]:8080 ipv6only=on'].map((where) => `listen ${where};`).join(' ')
+  const listen = ['80', '8080', ...ports].map((port) => `listen ${port}; listen [::]:${port} ipv6only=on;`).join(' ')
   writeFileSync(
     file,
-    `daemon off; master_process off; user root; pid ${network.folder}/${name}.pid; error_log /dev/null; events {}
+    `daemon off; master_process off; user root; pid ${network.folder}/${name}.pid; error_log /dev/null; events { worker_connections 4096; }
      http { access_log off; server { ${listen} location / { return 200 "${name}"; } location /big { root ${network.folder}; }
      location /upload { client_max_body_size 10m; proxy_pass http://127.0.0.1:8080/; proxy_pass_request_body off; proxy_set_header Content-Length 0; } } }`,
   )
