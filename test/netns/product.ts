@@ -64,11 +64,11 @@ export class Product {
     return this.#network.run(this.#space, process.execPath, EVENER, ...words)
   }
 
-  status(): { servers: { server: string; active: number; flows: number }[]; counters: Record<string, number> } {
+  status(): { servers: { service: string; server: string; active: number; flows: number }[]; counters: Record<string, number> } {
     return JSON.parse(this.command('packet', 'status', '--json'))
   }
 
-  flows(): { server: string; state: string; clientPort: number }[] {
+  flows(): { service: string; server: string; state: string; clientPort: number }[] {
     return JSON.parse(this.command('packet', 'flows', '--json')).flows
   }
 
