@@ -72,7 +72,25 @@ struct port_search {
   __u32 found;
 };
 
-/* Full NAT: a local address and port that no other flow to this server has. The reply's key is claimed in `young` by inserting it. */
+/* The reply's key is claimed in `young` by inserting it. 1 if no other flow to this server has it. */
+INLINE int claim_reply(struct scratch *room) {
+  if (bpf_map_lookup_elem(&flows, &room->reply_key)) return 0;
+  return !bpf_map_update_elem(&young, &room->reply_key, &room->reply, BPF_NOEXIST);
+}
+
+#define FIRST_FREE_PORT 1024
+#define FREE_PORTS (65536 - FIRST_FREE_PORT)
+
+/* NAT: a port of the client that it has not with this server yet. */
+static long claim_client_port(__u32 attempt, struct port_search *search) {
+  struct scratch *room = scratch_room();
+  if (!room) return 1;
+  room->reply_key.destination_port = swap16(FIRST_FREE_PORT + finish(search->random + attempt) % FREE_PORTS);
+  search->found = claim_reply(room);
+  return search->found;
+}
+
+/* Full NAT: a local address and port that no other flow to this server has. */
 static long claim_port(__u32 attempt, struct port_search *search) {
   struct scratch *room = scratch_room();
   struct service *service = bpf_map_lookup_elem(&service_list, &search->service);
@@ -84,10 +102,29 @@ static long claim_port(__u32 attempt, struct port_search *search) {
   if (!local || service->local_count == 0) return 1;
   room->reply_key.destination = *local;
   room->reply_key.destination_port = swap16(service->first_port + (turn & 0xffff) % (span ? span : 1));
-  if (bpf_map_lookup_elem(&flows, &room->reply_key)) return 0;
-  if (bpf_map_update_elem(&young, &room->reply_key, &room->reply, BPF_NOEXIST)) return 0;
-  search->found = 1;
-  return 1;
+  search->found = claim_reply(room);
+  return search->found;
+}
+
+INLINE int is_same_tuple(const struct tuple *a, const struct tuple *b) {
+  return is_same_address(&a->source, &b->source) && is_same_address(&a->destination, &b->destination) && a->source_port == b->source_port &&
+         a->destination_port == b->destination_port && a->protocol == b->protocol;
+}
+
+/*
+ * NAT keeps the client's port, unless the client has it with this server already, by another address or port of ours: then the flow gets
+ * another, or the server's answers could not be told apart. SCTP's checksum forbids that. 1 if the reply's key is claimed.
+ */
+STAGE int claim_nat(struct packet *packet) {
+  struct scratch *room = scratch_room();
+  if (!packet || !room) return 0;
+  if (claim_reply(room)) return 1;
+  struct flow *known = bpf_map_lookup_elem(&young, &room->reply_key);
+  int is_own = known && is_same_tuple(&known->to, &room->reply.to);
+  if (is_own || packet->tuple.protocol == IPPROTO_SCTP) return !bpf_map_update_elem(&young, &room->reply_key, &room->reply, BPF_ANY);
+  struct port_search search = {.random = bpf_get_prandom_u32()};
+  bpf_loop(PORT_TRIES, claim_client_port, &search, 0);
+  return search.found;
 }
 
 /* Lays down both entries of a flow that rewrites. */
@@ -105,8 +142,8 @@ INLINE int remember_translation(struct packet *packet, struct scratch *room, str
     struct port_search search = {.service = service_index, .random = bpf_get_prandom_u32()};
     bpf_loop(PORT_TRIES, claim_port, &search, 0);
     if (!search.found) return VERDICT_PORTS_EXHAUSTED;
-  } else if (bpf_map_update_elem(&young, &room->reply_key, &room->reply, BPF_ANY)) {
-    return VERDICT_TABLE_FULL;
+  } else if (!claim_nat(packet)) {
+    return VERDICT_PORTS_EXHAUSTED;
   }
   reverse(&room->flow.to, &room->reply_key);
   return GO_ON;

@@ -180,6 +180,30 @@ inNamespace(import.meta.filename, () => {
     })
   })
 
+  test('nat: a client that asks two addresses from one port has two flows to the server, of which the second gets another port', () => {
+    const addresses = [VIP, '10.9.0.101'].map((address) => ({ address, firstPort: 80, lastPort: 80 }))
+    withPlane([service({ addresses, servers: [two[0]] })], (fixture) => {
+      const open = (destination: string) => readFrame(fixture.fromClient(buildFrame({ source: CLIENT, destination, flags: 'S' })).bytes)
+      const back = (port: number, flags: string) =>
+        readFrame(fixture.fromServer(buildFrame({ ...answer, destinationPort: port, flags })).bytes)
+      const first = open(VIP)
+      back(first.sourcePort, 'SA')
+      fixture.fromClient(buildFrame({ ...packet, flags: 'A' }))
+      const second = open('10.9.0.101')
+      assert.equal(first.sourcePort, 40000)
+      assert.notEqual(second.sourcePort, 40000)
+      for (const [port, address] of [
+        [first.sourcePort, VIP],
+        [second.sourcePort, '10.9.0.101'],
+      ] as const) {
+        const { source, destination, destinationPort, problems } = back(port, 'SA')
+        assert.deepEqual([source, destination, destinationPort, problems], [address, CLIENT, 40000, []])
+      }
+      // A SYN that is sent again keeps its port.
+      assert.equal(open('10.9.0.101').sourcePort, second.sourcePort)
+    })
+  })
+
   test('one-packet scheduling chooses anew for each datagram, remembers nothing, and translates the answer', () => {
     withPlane([service({ ...dr, forward: 'nat', protocols: ['udp'], onePacket: true })], (fixture) => {
       const send = () => readFrame(fixture.fromClient(buildFrame({ ...packet, protocol: 'udp' })).bytes)
