@@ -19,7 +19,10 @@ STAGE int join_fragments(struct packet *packet) {
     return GO_ON;
   }
   struct ports *known = bpf_map_lookup_elem(&fragments, &key);
-  if (!known) return XDP_PASS;
+  if (!known) {
+    count(VERDICT_FRAGMENT_LOST);
+    return XDP_PASS;
+  }
   packet->tuple.source_port = known->source;
   packet->tuple.destination_port = known->destination;
   return GO_ON;

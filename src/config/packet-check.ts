@@ -51,6 +51,8 @@ function checkPool(listener: PacketListenerPlan, pool: PoolPlan): Finding[] {
         `${server} has another address family than the listener`,
         `forward: ${listener.forward} keeps the family; tun does not need to`,
       )
+    } else if (isRewritten && listener.protocols.includes('sctp') && port !== undefined && address.port !== port) {
+      refuse(`${server} has port ${address.port}, and the checksum of SCTP covers the port, which is ${port}`, `give it the port ${port}`)
     } else if (!isRewritten && port !== undefined && address.port !== port) {
       const hint = `give it the port ${port}, or forward: nat`
       refuse(`${server} has port ${address.port}, and forward: ${listener.forward} cannot change the port, which is ${port}`, hint)

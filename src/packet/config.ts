@@ -225,5 +225,8 @@ function checkPacket(value: Record<string, unknown>, report: Report): void {
     conflict('checks', 'checks can only take the way of packets with dr and tun', 'with nat it is that of any connection')
   }
   const protocols = Array.isArray(protocol) ? protocol : [protocol]
+  if (forward === 'fullnat' && protocols.includes('sctp')) {
+    conflict('protocol', 'fullnat changes ports, which the checksum of SCTP covers', 'nat, with servers on the port that clients ask for')
+  }
   if (value.onePacket === true && protocols.some((each) => each !== 'udp')) conflict('onePacket', 'only UDP can be spread packet by packet')
 }

@@ -138,6 +138,7 @@ inNamespace(import.meta.filename, () => {
           return buildFrame(whole, buildIp({ ...whole, identification, fragmentOffset: 1480 }, new Uint8Array(100).fill(3), 17))
         }
         assert.equal(fixture.fromClient(later(76)).verdict, 'pass')
+        assert.equal(fixture.counter('fragment-lost'), 1)
         const first = readFrame(fixture.fromClient(buildFrame({ ...whole, moreFragments: true, payload: 1472 })).bytes)
         const second = readFrame(fixture.fromClient(later(77)).bytes)
         assert.deepEqual([second.destination, second.destinationMac], [first.destination, first.destinationMac])
