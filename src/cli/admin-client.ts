@@ -1,6 +1,15 @@
+import type { Diagnostic } from '../config/index.ts'
+
 /** What can go wrong when a running Evener is asked: said in one sentence with the way out. */
 export class AdminError extends Error {
   override name = 'AdminError'
+  /** What is wrong with a configuration, where Evener has said so. */
+  readonly diagnostics: readonly Diagnostic[]
+
+  constructor(message: string, diagnostics: readonly Diagnostic[] = []) {
+    super(message)
+    this.diagnostics = diagnostics
+  }
 }
 
 export interface AdminOptions {
@@ -52,8 +61,12 @@ export class AdminClient {
     const text = await response.text()
     const parsed = parse(text)
     if (response.ok) return parsed as T
-    const message = (parsed as { error?: { message?: string } } | undefined)?.error?.message ?? (text.trim() || response.statusText)
-    throw new AdminError(response.status === 401 ? `${message} Give the token with --token or EVENER_ADMIN_TOKEN.` : message)
+    const error = (parsed as { error?: { message?: string; diagnostics?: readonly Diagnostic[] } } | undefined)?.error
+    const message = error?.message ?? (text.trim() || response.statusText)
+    throw new AdminError(
+      response.status === 401 ? `${message} Give the token with --token or EVENER_ADMIN_TOKEN.` : message,
+      error?.diagnostics,
+    )
   }
 }
 

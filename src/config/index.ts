@@ -11,7 +11,7 @@
 export { CONFIG_CODES, type ConfigCode } from '../schema/index.ts'
 export { describeOptions, type OptionDescription } from './describe.ts'
 export type { Diagnostic } from './diagnostic.ts'
-export { type FormatOptions, formatDiagnostics } from './format.ts'
+export { type FormatOptions, formatBriefly, formatDiagnostics } from './format.ts'
 export { jsonSchema } from './json-schema.ts'
 export { defineConfig, type LoadOptions, type LoadResult, loadConfig, planFromInput } from './load.ts'
 export type { Plan } from './plan.ts'

@@ -1,5 +1,5 @@
 import { availableParallelism } from 'node:os'
-import type { Diagnostic, Plan } from '../config/index.ts'
+import { type Diagnostic, formatBriefly, type Plan } from '../config/index.ts'
 import { formatAddress, type SocketAddress } from '../core/index.ts'
 import { createEventLog, type EventLog } from '../observe/index.ts'
 import { PoolTable } from '../pool/index.ts'
@@ -197,7 +197,10 @@ export class Balancer implements AdminTarget {
     if (this.#isShuttingDown) return { ok: false, message: 'Evener is shutting down.', diagnostics: [] }
     const { plan, diagnostics } = await this.#options.load().catch((error: Error) => ({ plan: undefined, diagnostics: [], error }))
     if (plan === undefined) {
-      const message = `the new configuration is invalid and changed nothing: ${diagnostics.map((diagnostic) => diagnostic.message).join('; ')}`
+      const message = `the new configuration is invalid and changed nothing: ${diagnostics
+        .filter(({ severity }) => severity === 'error')
+        .map(formatBriefly)
+        .join('; ')}`
       log.error(message)
       return { ok: false, message, diagnostics }
     }

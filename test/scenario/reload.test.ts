@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { test } from 'node:test'
 import { client, request, requestBytes } from '../support/client.ts'
+import { command } from '../support/command.ts'
 import { evener, proxyTo, start } from '../support/evener.ts'
 import { origin } from '../support/origin.ts'
 
@@ -87,6 +88,13 @@ test('an invalid configuration changes nothing and says why', async (t) => {
   const answer = await balancer.call('POST', '/api/v1/reload')
   assert.equal(answer.status, 422)
   assert.match(answer.text, /least-conections/)
+  const told = await command(t, ['reload', '--admin', balancer.admin])
+  assert.equal(told.code, 1)
+  assert.match(
+    told.stderr,
+    /:\d+:\d+ {2}pools\.app\.algorithm: unknown algorithm "least-conections"\n.*\n.*\^ {2}did you mean "least-connections"\?/,
+  )
+  await balancer.printed(/changed nothing: [^\n]*:\d+:\d+ {2}pools\.app\.algorithm/)
   assert.equal((await request(t, { port }, '/')).body.toString(), 'still here')
   assert.equal((await balancer.status()).config.generation, 1)
 })

@@ -6,8 +6,12 @@ import { type LogFileSystem, type LogOutput, LogWriter } from './log-writer.ts'
 /** The file, or a standard stream. `report` is told once when writing fails, and once when it goes on. */
 export function openLog(target: AccessLogPlan['target'], report: (message: string) => void): LogOutput {
   const surroundings = { report, schedule, now: () => performance.now() }
-  if (target.kind === 'file') return new LogWriter(target.path, { files: FILES, ...surroundings })
-  return new LogWriter(target.kind, { files: descriptorFiles(target.kind === 'stdout' ? 1 : 2), ...surroundings })
+  const writer =
+    target.kind === 'file'
+      ? new LogWriter(target.path, { files: FILES, ...surroundings })
+      : new LogWriter(target.kind, { files: descriptorFiles(target.kind === 'stdout' ? 1 : 2), ...surroundings })
+  writer.open()
+  return writer
 }
 
 const schedule = (callback: () => void, delayMs: number): void => {

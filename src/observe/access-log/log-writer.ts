@@ -83,6 +83,11 @@ export class LogWriter implements LogOutput {
     if (!this.#isWaiting) this.#run()
   }
 
+  /** Opens the file before there are lines, so that what is wrong with it is told at once. */
+  open(): void {
+    this.#run()
+  }
+
   reopen(): void {
     this.#mustReopen = true
     this.#run()
@@ -104,6 +109,7 @@ export class LogWriter implements LogOutput {
     try {
       if (this.#mustReopen && this.#file !== null) await this.#release()
       this.#mustReopen = false
+      if (this.#file === null && !this.#isClosing) await this.#open()
       while (this.#queue.length > 0) {
         await this.#writeFirst()
         if (this.#mustReopen) await this.#release()
@@ -159,7 +165,7 @@ export class LogWriter implements LogOutput {
     const isFull = error.code === 'EAGAIN'
     if (!isFull) {
       if (!this.#isBroken)
-        this.#options.report(`access log ${this.#path} cannot be written: ${error.message}; lines wait, and are dropped when too many do`)
+        this.#options.report(`access log ${this.#path} cannot be written: ${explain(error)}; lines wait, and are dropped when too many do`)
       this.#isBroken = true
       await this.#release()
     }
@@ -181,5 +187,20 @@ export class LogWriter implements LogOutput {
     for (const { done } of this.#queue.splice(0)) done()
     await this.#release()
     this.#closed.resolve()
+  }
+}
+
+function explain({ code, message }: NodeJS.ErrnoException): string {
+  switch (code) {
+    case 'ENOENT':
+      return 'its folder does not exist (ENOENT)'
+    case 'EISDIR':
+      return 'it is a folder (EISDIR)'
+    case 'EACCES':
+      return 'this user may not (EACCES)'
+    case 'ENOSPC':
+      return 'the disk is full (ENOSPC)'
+    default:
+      return message
   }
 }

@@ -106,7 +106,9 @@ describe('access log writer', () => {
     }
     await settle()
     assert.equal(given, 0)
-    assert.deepEqual(disk.reports, ['access log log cannot be written: ENOSPC; lines wait, and are dropped when too many do'])
+    assert.deepEqual(disk.reports, [
+      'access log log cannot be written: the disk is full (ENOSPC); lines wait, and are dropped when too many do',
+    ])
     assert.ok(disk.delays.every((delay) => delay === RETRY_MS))
     disk.fault = null
     disk.elapse()
@@ -203,7 +205,7 @@ describe('access log writer', () => {
 describe('access log file', () => {
   const path = (t: TestContext): string => join(temporaryFolder(t), 'logs', 'access.log')
 
-  it('is made with its first line, appended to, and rotated', async (t) => {
+  it('is made at once, appended to, and rotated', async (t) => {
     const name = path(t)
     mkdirSync(join(name, '..'))
     const reports: string[] = []
