@@ -7,7 +7,15 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { CONFIG_CODES, describeOptions, jsonSchema } from '../src/config/index.ts'
-import { CERTIFICATE_METRICS, DISCOVERY_METRICS, HOOK_METRIC, PACKET_METRICS, POOL_METRICS, SERVER_METRICS } from '../src/control/index.ts'
+import {
+  ACME_METRICS,
+  CERTIFICATE_METRICS,
+  DISCOVERY_METRICS,
+  HOOK_METRIC,
+  PACKET_METRICS,
+  POOL_METRICS,
+  SERVER_METRICS,
+} from '../src/control/index.ts'
 import { ERROR_CODES } from '../src/core/index.ts'
 import { ACCESS_LOG_VARIABLES, type MetricDefinition, OBSERVE_METRICS } from '../src/observe/index.ts'
 import { PROXY_METRICS, SESSION_ENDS, STREAM_ENDS, TERMINATIONS } from '../src/proxy/index.ts'
@@ -111,6 +119,7 @@ function metricsPage(): string {
     ...DISCOVERY_METRICS,
     HOOK_METRIC,
     ...CERTIFICATE_METRICS,
+    ...ACME_METRICS,
     ...PACKET_METRICS,
     ...Object.values(OBSERVE_METRICS),
   ]

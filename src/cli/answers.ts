@@ -14,7 +14,16 @@ export interface CertificateAnswer {
   readonly listener: string
   readonly file: string
   readonly subject: string
+  readonly names: readonly string[]
   readonly expiresAt: string
+  readonly acme: {
+    readonly state: string
+    readonly nextOrderAt: string | null
+    readonly lastSuccessAt: string | null
+    readonly lastFailureAt: string | null
+    readonly failure: string | null
+    readonly failures: number
+  } | null
 }
 
 export interface ListenerAnswer {

@@ -4,6 +4,7 @@
  */
 import { Command, CommanderError } from 'commander'
 import { agentCommand } from './agent.ts'
+import { certificatesCommand } from './certificates.ts'
 import { checkCommand } from './check.ts'
 import { demoCommand } from './demo.ts'
 import { explainCommand } from './explain.ts'
@@ -49,6 +50,7 @@ function buildProgram(): Command {
     serverCommand(),
     sessionsCommand(),
     reloadCommand(),
+    certificatesCommand(),
     packetCommand(),
     realServerCommand(),
     agentCommand(),

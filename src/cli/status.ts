@@ -37,9 +37,16 @@ function formatStatus(status: StatusAnswer): string {
 
 function formatCertificates(certificates: StatusAnswer['certificates']): string {
   return formatTable([
-    ['CERTIFICATE', 'LISTENER', 'SUBJECT', 'EXPIRES'],
-    ...certificates.map(({ listener, file, subject, expiresAt }) => [plain(file), listener, plain(subject), expiresAt.slice(0, 10)]),
+    ['CERTIFICATE', 'LISTENER', 'SUBJECT', 'EXPIRES', 'RENEWAL'],
+    ...certificates.map(({ listener, file, subject, expiresAt, acme }) => {
+      return [plain(file), listener, plain(subject), expiresAt.slice(0, 10), describeRenewal(acme)]
+    }),
   ])
+}
+
+function describeRenewal(acme: StatusAnswer['certificates'][number]['acme']): string {
+  if (acme === null) return '-'
+  return acme.state === 'waiting' ? (acme.nextOrderAt ?? '-').slice(0, 10) : acme.state
 }
 
 /** Two digits that mean something: "0.42 ms", "4.2 ms", "420 ms". */

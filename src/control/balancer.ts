@@ -4,9 +4,11 @@ import { formatAddress, type SocketAddress } from '../core/index.ts'
 import { createEventLog, type EventLog } from '../observe/index.ts'
 import { PoolTable } from '../pool/index.ts'
 import type { ChallengeAnswers, TlsFiles } from '../proxy/index.ts'
+import { acmeMetrics } from './acme/metrics.ts'
 import { AcmeOrders } from './acme/orders.ts'
 import { type AdminTarget, adminApi, type ReloadResult } from './admin/api.ts'
 import { AdminServer } from './admin/server.ts'
+import { type CertificateAnswer, certificateApi, describeCertificates } from './certificate-api.ts'
 import { Certificates } from './certificates.ts'
 import type { Generation } from './generations.ts'
 import { Observation } from './observation.ts'
@@ -165,13 +167,14 @@ export class Balancer implements AdminTarget {
       ],
       pools: this.pools.list(),
       hooks: this.pools.hooks(),
-      certificates: this.#certificates.status(),
+      certificates: this.#describeCertificates(),
     }
   }
 
   metrics(): string {
     return (
       this.#observation.exposition(this.pools.list(), this.pools.hooks(), this.#certificates.status()) +
+      acmeMetrics(this.#acme.status()) +
       packetMetrics(this.#packets.status())
     )
   }
@@ -179,7 +182,10 @@ export class Balancer implements AdminTarget {
   async #start(plan: Plan, workers: number): Promise<void> {
     for (const { bind, kind } of plan.listeners) for (const address of bind) await demandFree(address, kind === 'udp')
     if (plan.admin !== undefined) {
-      this.#admin = new AdminServer(plan.admin, packetApi(this.#packets, adminApi(this)))
+      this.#admin = new AdminServer(
+        plan.admin,
+        certificateApi(() => this.#describeCertificates(), this.#acme, packetApi(this.#packets, adminApi(this))),
+      )
       await this.#admin.listen()
     }
     await this.#workers.start(workers)
@@ -244,6 +250,10 @@ export class Balancer implements AdminTarget {
         this.#log.error(`a certificate file has changed and cannot be used, those of before stay: ${(error as Error).message}`)
       }
     })
+  }
+
+  #describeCertificates(): CertificateAnswer[] {
+    return describeCertificates(this.#certificates.status(), this.#acme.status())
   }
 
   async #publish(answers: ChallengeAnswers): Promise<void> {

@@ -5,6 +5,7 @@
  */
 
 export type { FlowInfo, PacketStatus } from '../packet/index.ts'
+export { ACME_METRICS } from './acme/metrics.ts'
 export { AgentServer } from './agent/agent-server.ts'
 export { Balancer, type BalancerOptions, ConfigurationError, type LoadedConfiguration } from './balancer.ts'
 export { CERTIFICATE_METRICS } from './certificates.ts'

@@ -224,6 +224,17 @@ test('https: a certificate made on the spot, a redirect to it, and routes by the
   assert.match(text(await request(t, { port }, '/')), /This port speaks HTTPS/)
 })
 
+test('acme: serves while nobody gives it a certificate, and says why', async (t) => {
+  process.env['ACME_DIRECTORY'] = `https://127.0.0.1:${await refusedPort()}/directory`
+  const { evener, port } = await startExample(t, 'acme')
+  await evener.printed(/acme shop\.test, www\.shop\.test \(ec256\): no certificate: https:\/\/127\.0\.0\.1/)
+  const { status, text: page } = await evener.call('GET', '/api/v1/certificates')
+  assert.deepEqual([status, /"state": ?"failing"/.test(page)], [200, true])
+  const plain = await request(t, { port: await evener.port('clear') }, '/a?b', { host: 'shop.test' })
+  assert.deepEqual([plain.status, fieldValue(plain, 'location')], [301, 'https://shop.test/a?b'])
+  assert.match(text(await request(t, { port }, '/')), /This port speaks HTTPS/)
+})
+
 /** `servers` are scripts that are started, and ports of what runs already. */
 async function startExample(
   t: TestContext,

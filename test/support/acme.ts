@@ -1,4 +1,4 @@
-import { type ConnectionOptions, connect, type TLSSocket } from 'node:tls'
+import { type ConnectionOptions, connect, type PeerCertificate, type TLSSocket } from 'node:tls'
 import type { Cleanup } from './cleanup.ts'
 import { temporaryFolder } from './cleanup.ts'
 import { type Evener, evener } from './evener.ts'
@@ -60,13 +60,14 @@ export async function shown(
   servername: string,
   ca: string,
   options: ConnectionOptions = {},
-): Promise<{ readonly isTrusted: boolean; readonly socket: TLSSocket }> {
+): Promise<{ readonly isTrusted: boolean; readonly certificate: PeerCertificate; readonly socket: TLSSocket }> {
   const socket = connect({ host: '127.0.0.1', port, servername, ca, rejectUnauthorized: false, ...options })
   await new Promise<void>((resolve, reject) => {
     socket.once('secureConnect', resolve)
     socket.once('error', reject)
   })
   const isTrusted = socket.authorized
+  const certificate = socket.getPeerCertificate()
   socket.destroy()
-  return { isTrusted, socket }
+  return { isTrusted, certificate, socket }
 }
