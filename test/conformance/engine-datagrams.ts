@@ -148,6 +148,39 @@ export function datagrams(backend: Backend): void {
     assert.deepEqual(await client.gets(sent.length), sent)
   })
 
+  it('an empty datagram lies in a block of its own, too, which may be held', async (t) => {
+    const test = await engineFor(t, backend)
+    const { blocks } = test.engine
+    const server = await peer(t)
+    const held = new Set<number>()
+    let isHeldByOthers = true
+    let empty = 0
+    const socket = test.engine.connectDatagrams(server.address, {
+      received(_socket, start, end) {
+        if (start === end) {
+          empty++
+          isHeldByOthers &&= blocks.references(start) > 0
+        } else if (!held.has(start)) {
+          held.add(start)
+          blocks.hold(start)
+        }
+      },
+      failed() {},
+    }) as DatagramSocket
+    send(test, socket, 'hello')
+    await server.gets(1)
+    const to = { family: 4, host: '127.0.0.1', port: server.got[0].from.port } as const
+    // Every block that the kernel may receive into is used once and given back, so that any of them is free.
+    for (let i = 1; i <= 64; i++) {
+      server.send('full', to)
+      await test.until(() => held.size >= i || backend.kind === 'portable')
+    }
+    for (const start of held) blocks.release(start)
+    server.send('', to)
+    await test.until(() => empty === 1)
+    assert.equal(isHeldByOthers, true)
+  })
+
   it('says when there is nobody at the other end, and goes on', async (t) => {
     const test = await engineFor(t, backend)
     const gone = createSocket('udp4').bind(0, '127.0.0.1')

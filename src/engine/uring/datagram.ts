@@ -110,7 +110,7 @@ export class RingDatagramSocket implements DatagramSocket {
   onReceived(result: number, flags: number): void {
     if ((flags & CQE_MORE) === 0) this.#isInFlight = false
     if ((flags & CQE_BUFFER) !== 0) this.#received(result, flags >>> CQE_BUFFER_SHIFT)
-    else if (result === 0 && this.#isConnected && !this.#isClosed) this.#tell(0, 0)
+    else if (result === 0 && this.#isConnected && !this.#isClosed) this.#tellEmpty()
     if (this.#isInFlight) return
     if (this.#isClosed) this.#datagrams.release(this)
     else if (result === ERRNO.ENOBUFS) this.#datagrams.loop.starve(this)
@@ -163,6 +163,18 @@ export class RingDatagramSocket implements DatagramSocket {
       readPacketInfo(memory, control, control + Math.min(controlLength, this.#controlBytes), this.source)
     }
     this.#tell(payload, end)
+  }
+
+  /** The kernel takes no buffer for an empty datagram. Who is told of one may hold its block all the same. */
+  #tellEmpty(): void {
+    const { blocks, counters } = this.#datagrams.loop
+    const start = blocks.take()
+    if (start === -1) {
+      counters.datagramsDropped++
+      return
+    }
+    this.#tell(start, start)
+    blocks.release(start)
   }
 
   #tell(start: number, end: number): void {
