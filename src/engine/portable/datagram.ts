@@ -1,5 +1,5 @@
 import { createSocket, type RemoteInfo, type Socket } from 'node:dgram'
-import { formatIp, parseIp, type SocketAddress } from '../../core/index.ts'
+import { ClientAddress, formatIp, parseIp, type SocketAddress } from '../../core/index.ts'
 import { type DatagramHandler, type DatagramSocket, Endpoint } from '../datagram.ts'
 import { closeReason, listenError } from '../failures.ts'
 import type { PortableEngine } from './engine.ts'
@@ -14,6 +14,8 @@ export class PortableDatagramSocket implements DatagramSocket {
   readonly #engine: PortableEngine
   readonly #socket: Socket
   readonly #isConnected: boolean
+  /** Of a connected socket. */
+  readonly #peer = new ClientAddress()
   #local: SocketAddress
   #isReady = false
   #isClosed = false
@@ -56,6 +58,7 @@ export class PortableDatagramSocket implements DatagramSocket {
 
   connect(): void {
     const to = this.#local
+    if (to.family !== 'unix') parseIp(to.host.replace(/%.*/, ''), this.#peer)
     this.#socket.on('error', (error) => this.#failed(error))
     if (to.family === 'unix') return
     this.#socket.connect(to.port, to.host, () => {
@@ -100,6 +103,9 @@ export class PortableDatagramSocket implements DatagramSocket {
 
   #arrived(bytes: Buffer, from: RemoteInfo): void {
     if (this.#isClosed) return
+    this.#readSource(from)
+    // Node binds a socket before it connects it: in between, anybody is heard.
+    if (this.#isConnected && !this.#isFromPeer) return
     const { loop, blocks, memory } = this.#engine
     loop.enter()
     const at = bytes.length > blocks.blockBytes ? -1 : loop.roomToReceive(bytes.length)
@@ -107,10 +113,14 @@ export class PortableDatagramSocket implements DatagramSocket {
     else {
       memory.set(bytes, at)
       loop.bump.advance(bytes.length)
-      if (!this.#isConnected) this.#readSource(from)
       this.#tell(at, at + bytes.length)
     }
     loop.leave()
+  }
+
+  get #isFromPeer(): boolean {
+    const peer = this.#local
+    return peer.family !== 'unix' && this.source.port === peer.port && this.source.address.equals(this.#peer)
   }
 
   #readSource(from: RemoteInfo): void {
