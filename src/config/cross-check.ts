@@ -18,7 +18,6 @@ export function crossCheck(plan: Plan): Finding[] {
     ...checkRegexes(plan),
     ...checkPackets(plan),
     ...checkSorryPools(plan),
-    ...checkHeadersBeforeTls(plan),
     ...checkAcme(plan),
   ]
 }
@@ -49,19 +48,6 @@ export function checkReferences(values: unknown): Finding[] {
   const pools = member(values, 'pools') ?? {}
   for (const [pool, entry] of Object.entries(pools)) name(['pools', pool, 'sorry'], textMember(member(entry, 'sorry'), 'pool'))
   return [...idle, ...checkPoolReferences(references, Object.keys(pools))]
-}
-
-/** A header would have to come before TLS to the server, which the engine begins with the connection. */
-function checkHeadersBeforeTls(plan: Plan): Finding[] {
-  const secured = new Set(plan.pools.filter(({ tls }) => tls !== undefined).map(({ name }) => name))
-  return plan.listeners.flatMap((listener) => {
-    if (listener.kind !== 'tcp') return []
-    return listener.routes
-      .filter(({ pool, proxyProtocol }) => proxyProtocol !== undefined && secured.has(pool))
-      .map(({ pool }) =>
-        fail(['listeners', listener.name, 'tcp'], 'CONFIG_CONFLICT', `"proxyProtocol" and the "tls" of pool "${pool}" do not go together`),
-      )
-  })
 }
 
 /** A redirect or a fixed answer has no request to send on. */

@@ -40,12 +40,22 @@ export interface SecureHooks {
   failed(reason: string): void
 }
 
+/** What a connection begins with. */
+export interface Preface {
+  /** Bytes that it writes at most; no more than a block. */
+  readonly room: number
+  /** Writes them into memory from `at` on, once, and returns the offset behind them. */
+  write(memory: Uint8Array, at: number): number
+}
+
 export interface ConnectOptions {
   readonly timeoutMs: number
   /** Source address to bind before connecting. */
   readonly source?: SocketAddress
   /** opened() follows the handshake, and `timeoutMs` is for both. */
   readonly tls?: TlsClient | undefined
+  /** Sent before everything else, in the clear also where TLS follows. */
+  readonly preface?: Preface | undefined
 }
 
 export interface BindOptions {

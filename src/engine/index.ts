@@ -11,7 +11,7 @@ export type { CloseReason, Connection, ConnectionHandler } from './connection.ts
 export type { EngineCounters } from './counters.ts'
 export { type CreatedEngine, createEngine, type EngineKind, probeUring } from './create.ts'
 export { type DatagramHandler, type DatagramSocket, Endpoint } from './datagram.ts'
-export type { BindOptions, ConnectOptions, Engine, Listener, ListenOptions, SecureHooks } from './engine.ts'
+export type { BindOptions, ConnectOptions, Engine, Listener, ListenOptions, Preface, SecureHooks } from './engine.ts'
 export { DEFAULT_ENGINE_OPTIONS, type EngineOptions } from './options.ts'
 export { Timer, type TimerTarget, type TimerWheel, Wheel } from './timers.ts'
 export {

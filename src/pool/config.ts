@@ -93,16 +93,11 @@ export const pool = options({
   retryBudget: retryBudget
     .optional()
     .describe('Limits retries to a share of the requests; without it only `retry.attempts` of the route does.'),
-}).check(always(demandServers), always(demandLimitForQueue), always(refuseHeaderBeforeTls), clearCheckRules, agentRules)
+}).check(always(demandServers), always(demandLimitForQueue), clearCheckRules, agentRules)
 
 function demandServers({ servers, discover }: Record<string, unknown>, report: Report): void {
   if (discover !== undefined || (Array.isArray(servers) ? servers.length > 0 : servers !== undefined)) return
   report({ code: 'CONFIG_MISSING', message: 'a pool needs "servers" or "discover"' }, servers === undefined ? [] : ['servers'])
-}
-
-function refuseHeaderBeforeTls({ tls, proxyProtocol: sends }: Record<string, unknown>, report: Report): void {
-  if (tls !== undefined && sends !== undefined)
-    report({ code: 'CONFIG_CONFLICT', message: '"tls" and "proxyProtocol" do not go together' }, ['proxyProtocol'])
 }
 
 /** A queue in which nobody would ever wait is a mistake. */

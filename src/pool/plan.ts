@@ -39,7 +39,7 @@ export interface PoolPlan {
 /** A header of the PROXY protocol. */
 export interface ProxyProtocolPlan {
   readonly version: 1 | 2
-  readonly tlvs: readonly ('authority' | 'alpn' | 'unique-id' | 'checksum')[]
+  readonly tlvs: readonly ('authority' | 'alpn' | 'unique-id' | 'ssl' | 'checksum')[]
 }
 
 /** TLS to servers. */

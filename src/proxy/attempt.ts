@@ -26,7 +26,7 @@ export function attempt(exchange: Exchange): number {
   exchange.needsFreshConnection = false
   const { hedgeMs, timeouts } = exchange.route as RouteState
   if (hedgeMs > 0 && exchange.attempts === 1) armHedge(exchange, hedgeMs)
-  const upstream = idle ?? server.connect(timeouts.connectMs)
+  const upstream = idle ?? server.connect(timeouts.connectMs, exchange.downstream as DownstreamConnection)
   if (upstream === null) exchange.worker.connectionWaits.wait(exchange)
   else useConnection(exchange, upstream)
   return DONE

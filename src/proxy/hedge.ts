@@ -2,6 +2,7 @@ import { Timer, type TimerTarget } from '../engine/index.ts'
 import { METHOD } from '../http/index.ts'
 import { OUTCOME, type Outcome } from '../pool/index.ts'
 import { releaseServer, reportAttempt, useConnection } from './attempt.ts'
+import type { DownstreamConnection } from './downstream.ts'
 import type { Exchange } from './exchange.ts'
 import { chooseServer } from './pick.ts'
 import type { RouteState } from './site.ts'
@@ -103,9 +104,9 @@ export class Hedge implements TimerTarget {
   }
 
   #connect(): UpstreamConnection | null {
-    const { server, route } = this.#exchange
+    const { server, route, downstream } = this.#exchange
     const chosen = server as UpstreamServer
-    return chosen.takeIdle() ?? chosen.connect((route as RouteState).timeouts.connectMs)
+    return chosen.takeIdle() ?? chosen.connect((route as RouteState).timeouts.connectMs, downstream as DownstreamConnection)
   }
 
   #race(upstream: UpstreamConnection): void {

@@ -4,7 +4,6 @@ import { OUTCOME, type Outcome, PickContext } from '../pool/index.ts'
 import { outcomeOfStatus } from './attempt.ts'
 import type { DownstreamConnection } from './downstream.ts'
 import { type Exchange, GO_ON } from './exchange.ts'
-import { introduce, NO_TLS } from './introduce.ts'
 import { sendData, sendLastChunk } from './request-body.ts'
 import { writeRequestHead } from './request-head.ts'
 import type { ListenerSite, RouteState } from './site.ts'
@@ -119,8 +118,7 @@ export class Copy implements ConnectionHandler, TimerTarget {
     this.#isSent = exchange.isRequestComplete
     this.#isHeadRead = false
     this.#startMs = this.worker.engine.now()
-    const idle = server.takeIdle()
-    const upstream = idle ?? server.connect(timeouts.connectMs)
+    const upstream = server.takeIdle() ?? server.connect(timeouts.connectMs, exchange.downstream as DownstreamConnection)
     if (upstream === null) {
       this.#over(OUTCOME.CANCELLED)
       return
@@ -129,7 +127,7 @@ export class Copy implements ConnectionHandler, TimerTarget {
     upstream.disarm()
     upstream.connection.handler = this
     exchange.server = server
-    const isWritten = (idle !== null || this.#introduce(exchange, upstream)) && writeRequestHead(exchange, upstream.connection)
+    const isWritten = writeRequestHead(exchange, upstream.connection)
     exchange.server = null
     if (!isWritten) {
       this.#end(OUTCOME.CANCELLED, false)
@@ -202,13 +200,6 @@ export class Copy implements ConnectionHandler, TimerTarget {
   #unfollow(): void {
     if (this.#source !== null) this.#source.copy = null
     this.#source = null
-  }
-
-  #introduce(exchange: Exchange, upstream: UpstreamConnection): boolean {
-    const { proxyProtocol } = upstream.server
-    if (proxyProtocol === undefined) return true
-    const { connection, proxied } = exchange.downstream as DownstreamConnection
-    return introduce(upstream.connection, this.worker.engine.memory, proxyProtocol, connection, proxied, NO_TLS)
   }
 
   /** Returns the offset behind what was consumed, or -1 when the copy is over. */

@@ -13,6 +13,8 @@ export class ProxiedClient implements ProxiedEnds {
   readonly authority: Uint8Array
   readonly alpn: Uint8Array
   readonly uniqueId: Uint8Array
+  /** Of TLS that ended in the balancer in front, as the header has it. */
+  readonly ssl: Uint8Array
 
   /** Copies what the header says; its TLVs are ranges of `memory`. */
   constructor(header: ProxyHeader, memory: Uint8Array) {
@@ -23,6 +25,7 @@ export class ProxiedClient implements ProxiedEnds {
     this.authority = copy(memory, header.authorityStart, header.authorityEnd)
     this.alpn = copy(memory, header.alpnStart, header.alpnEnd)
     this.uniqueId = copy(memory, header.uniqueIdStart, header.uniqueIdEnd)
+    this.ssl = copy(memory, header.sslStart, header.sslEnd)
   }
 }
 

@@ -29,6 +29,20 @@ export function connecting(backend: Backend): void {
     })
   }
 
+  it('a preface goes out before all else', async (t) => {
+    const test = await engineFor(t, backend)
+    const server = await witnessServer(t)
+    const client = test.recorder({ opened: (connection) => test.write(connection, 'later') })
+    const preface = { room: 100, write: (memory: Uint8Array, at: number) => at + Buffer.from('first ').copy(memory, at) }
+    client.connection = test.engine.connect(server.address, { timeoutMs: 20_000, preface }, client)
+    test.write(client.connection, 'early ')
+    const peer = (await server.connection(0)).read()
+    await peer.gets(17)
+    assert.equal(peer.text, 'first early later')
+    client.connection.reset()
+    await client.over()
+  })
+
   it('connects over Unix sockets', async (t) => {
     const test = await engineFor(t, backend)
     const paths = isLinux ? [socketFile(t), `@evener-connect-${process.pid}-${backend.kind}`] : [socketFile(t)]

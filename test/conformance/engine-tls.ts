@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict'
 import { it } from 'node:test'
+import { TLSSocket } from 'node:tls'
 import type { CloseReason, Connection, ConnectionHandler, ListenOptions, TlsServerOptions } from '../../src/engine/index.ts'
 import { Sequence } from '../support/bytes.ts'
 import { type Backend, type EngineUnderTest, engineFor, type Recorder, type TestListener } from '../support/engine.ts'
-import { witness } from '../support/net.ts'
+import { witness, witnessServer } from '../support/net.ts'
 import { clientOptions, OTHER, SHOP, secureWitness, secureWitnessServer, serverOptions } from '../support/tls.ts'
 
 const MEGABYTE = 1 << 20
@@ -80,6 +81,28 @@ export function tls(backend: Backend): void {
     client.connection.end()
     assert.equal(await client.over(), 'done')
     assert.equal(client.events[0], 'opened')
+  })
+
+  it('a preface goes out in the clear, before the handshake', async (t) => {
+    const test = await engineFor(t, backend)
+    const server = await witnessServer(t)
+    const tlsClient = test.engine.tlsClient(clientOptions())
+    const client = test.recorder()
+    const preface = { room: 100, write: (memory: Uint8Array, at: number) => at + Buffer.from('who it is\n').copy(memory, at) }
+    client.connection = test.engine.connect(server.address, { timeoutMs: 20_000, tls: tlsClient, preface }, client)
+    test.write(client.connection, 'early')
+    const peer = await server.connection(0)
+    const first = await new Promise<Buffer>((resolve) => peer.socket.once('data', resolve))
+    peer.socket.pause()
+    assert.equal(first.subarray(0, 10).toString(), 'who it is\n')
+    peer.socket.unshift(first.subarray(10))
+    const secured = new TLSSocket(peer.socket, { isServer: true, cert: SHOP.cert, key: SHOP.key })
+    const text = await new Promise<Buffer>((resolve) => secured.once('data', resolve))
+    assert.equal(text.toString(), 'early')
+    assert.equal(client.connection.secure?.version, 'TLSv1.3')
+    secured.destroy()
+    client.connection.reset()
+    await client.over()
   })
 
   it('the second connection to a server resumes the session of the first', async (t) => {

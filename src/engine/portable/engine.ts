@@ -5,7 +5,7 @@ import { Blocks } from '../blocks.ts'
 import type { CloseReason, Connection, ConnectionHandler } from '../connection.ts'
 import type { EngineCounters } from '../counters.ts'
 import type { DatagramHandler, DatagramSocket } from '../datagram.ts'
-import type { BindOptions, ConnectOptions, Engine, Listener, ListenOptions, SecureHooks } from '../engine.ts'
+import type { BindOptions, ConnectOptions, Engine, Listener, ListenOptions, Preface, SecureHooks } from '../engine.ts'
 import { closeReason } from '../failures.ts'
 import type { EngineOptions } from '../options.ts'
 import type { TimerWheel } from '../timers.ts'
@@ -231,6 +231,7 @@ export class PortableEngine implements Engine {
       setImmediate(() => connection.gone(reason))
       return
     }
+    if (options.preface !== undefined) socket.write(prefaceOf(options.preface))
     if (options.tls instanceof PortableTlsClient) this.#secure(socket, options.tls, connection)
     else {
       listenTo(socket, connection)
@@ -270,4 +271,10 @@ export class PortableEngine implements Engine {
     // Detaches the arena: its pages go back even if a room keeps a view of it.
     ;(this.memory.buffer as ArrayBuffer).transfer(0)
   }
+}
+
+/** Node sends it as soon as there is a connection, before what is written later. */
+function prefaceOf(preface: Preface): Buffer {
+  const bytes = Buffer.alloc(preface.room)
+  return bytes.subarray(0, preface.write(bytes, 0))
 }

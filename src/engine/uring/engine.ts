@@ -16,7 +16,7 @@ import type { Blocks } from '../blocks.ts'
 import type { Connection, ConnectionHandler } from '../connection.ts'
 import type { EngineCounters } from '../counters.ts'
 import type { DatagramHandler, DatagramSocket } from '../datagram.ts'
-import type { BindOptions, ConnectOptions, Engine, Listener, ListenOptions, SecureHooks } from '../engine.ts'
+import type { BindOptions, ConnectOptions, Engine, Listener, ListenOptions, Preface, SecureHooks } from '../engine.ts'
 import { closeReason, listenError } from '../failures.ts'
 import type { EngineOptions } from '../options.ts'
 import { Timer, type TimerWheel } from '../timers.ts'
@@ -88,6 +88,7 @@ export class RingEngine implements Engine {
     const timer = new Timer(raw)
     this.timers.arm(timer, options.timeoutMs)
     raw.beginConnect(aside, length, timer)
+    if (options.preface !== undefined) this.#begin(raw, options.preface)
     return connection
   }
 
@@ -142,6 +143,13 @@ export class RingEngine implements Engine {
         this.#loop.report(error)
       }
     })
+  }
+
+  /** Queues what goes out before all else, as soon as there is a connection. */
+  #begin(raw: RingConnection, preface: Preface): void {
+    const at = raw.reserve(preface.room)
+    if (at === -1) raw.fail('overload')
+    else raw.commit(preface.write(this.memory, at) - at)
   }
 
   #datagramSocket(fd: number, handler: DatagramHandler, isConnected: boolean, isWildcard: boolean): RingDatagramSocket | undefined {

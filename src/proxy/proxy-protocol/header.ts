@@ -1,7 +1,7 @@
 import { ClientAddress } from '../../core/index.ts'
 
 /** Types of TLVs in a header of version 2 that are read or written here. */
-export const TLV = { ALPN: 1, AUTHORITY: 2, CRC32C: 3, NOOP: 4, UNIQUE_ID: 5 } as const
+export const TLV = { ALPN: 1, AUTHORITY: 2, CRC32C: 3, NOOP: 4, UNIQUE_ID: 5, SSL: 0x20 } as const
 
 /** Why a header cannot be read, as -reason from parseProxyHeader(). */
 export const HEADER_FAULT = { NONE: 1, LINE: 2, COMMAND: 3, FAMILY: 4, ADDRESS: 5, LENGTH: 6, TLV: 7, CHECKSUM: 8 } as const
@@ -37,6 +37,8 @@ export class ProxyHeader {
   alpnEnd = 0
   uniqueIdStart = 0
   uniqueIdEnd = 0
+  sslStart = 0
+  sslEnd = 0
 
   clear(): void {
     this.version = 0
@@ -48,5 +50,6 @@ export class ProxyHeader {
     this.authorityStart = this.authorityEnd = 0
     this.alpnStart = this.alpnEnd = 0
     this.uniqueIdStart = this.uniqueIdEnd = 0
+    this.sslStart = this.sslEnd = 0
   }
 }

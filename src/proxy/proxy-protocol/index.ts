@@ -5,4 +5,5 @@
  */
 export { HEADER_FAULT, HEADER_FAULTS, ProxyHeader } from './header.ts'
 export { MAX_HEADER_BYTES, parseProxyHeader } from './parse.ts'
+export { writeSsl } from './ssl.ts'
 export { PROXY_HEADER_ROOM, type ProxiedEnds, type ProxyTlvs, writeProxyHeader, writeProxyLine } from './write.ts'

@@ -6,6 +6,8 @@ import { HEADER_FAULT, type ProxyHeader, TLV } from './header.ts'
 export const MAX_LINE_BYTES = 107
 export const MAX_HEADER_BYTES = 4096
 export const MAX_UNIQUE_ID_BYTES = 128
+/** Flags of TLS and the result of its verification, before the TLVs inside of that for TLS. */
+const SSL_FIXED_BYTES = 5
 
 const FIXED_BYTES = 16
 const CR = 0x0d
@@ -137,20 +139,26 @@ function readAddresses(memory: Uint8Array, at: number, family: number, out: Prox
 function readTlvs(memory: Uint8Array, headerStart: number, start: number, end: number, out: ProxyHeader): number {
   let seen = 0
   for (let at = start; at < end; ) {
-    if (end - at < 3) return HEADER_FAULT.TLV
+    const next = tlvEnd(memory, at, end)
+    if (next === -1) return HEADER_FAULT.TLV
     const type = memory[at]
-    const value = at + 3
-    const next = value + word16(memory, at + 1)
-    if (next > end) return HEADER_FAULT.TLV
-    if (type >= TLV.ALPN && type <= TLV.UNIQUE_ID && type !== TLV.NOOP) {
-      if ((seen & (1 << type)) !== 0) return HEADER_FAULT.TLV
-      seen |= 1 << type
+    if ((type >= TLV.ALPN && type <= TLV.UNIQUE_ID && type !== TLV.NOOP) || type === TLV.SSL) {
+      const bit = type === TLV.SSL ? 1 : 1 << type
+      if ((seen & bit) !== 0) return HEADER_FAULT.TLV
+      seen |= bit
     }
-    const fault = readTlv(memory, headerStart, type, value, next, end, out)
+    const fault = readTlv(memory, headerStart, type, at + 3, next, end, out)
     if (fault !== 0) return fault
     at = next
   }
   return 0
+}
+
+/** Where the TLV at `at` ends; -1 where that is behind `end`. */
+function tlvEnd(memory: Uint8Array, at: number, end: number): number {
+  if (end - at < 3) return -1
+  const next = at + 3 + word16(memory, at + 1)
+  return next > end ? -1 : next
 }
 
 function readTlv(
@@ -178,9 +186,21 @@ function readTlv(
       out.uniqueIdStart = start
       out.uniqueIdEnd = end
       return end - start > MAX_UNIQUE_ID_BYTES ? HEADER_FAULT.TLV : 0
+    case TLV.SSL:
+      out.sslStart = start
+      out.sslEnd = end
+      return isSsl(memory, start, end) ? 0 : HEADER_FAULT.TLV
     default:
       return 0
   }
+}
+
+/** What it says is told on as it is; its TLVs have to end where it does. */
+function isSsl(memory: Uint8Array, start: number, end: number): boolean {
+  if (end - start < SSL_FIXED_BYTES) return false
+  let at = start + SSL_FIXED_BYTES
+  while (at !== -1 && at < end) at = tlvEnd(memory, at, end)
+  return at !== -1
 }
 
 function word16(memory: Uint8Array, at: number): number {

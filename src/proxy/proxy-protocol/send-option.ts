@@ -3,7 +3,7 @@ import type { ProxyProtocolPlan } from '../../pool/index.ts'
 import { options } from '../../schema/index.ts'
 
 const version = z.enum(['v1', 'v2'])
-const TLVS = ['authority', 'alpn', 'unique-id', 'checksum'] as const
+const TLVS = ['authority', 'alpn', 'unique-id', 'ssl', 'checksum'] as const
 
 /** The header that a server is sent at the beginning of each connection: a version, or a map of the version and TLVs. */
 export const proxyProtocol = z.union([
@@ -13,7 +13,9 @@ export const proxyProtocol = z.union([
     tlvs: z
       .array(z.enum(TLVS))
       .default([])
-      .describe('What v2 says besides the addresses, where it is known: name (SNI) and ALPN of TLS, a unique id, a CRC-32C.'),
+      .describe(
+        'What v2 says besides the addresses, where it is known: name (SNI) and ALPN of TLS, a unique id, version, cipher and client certificate of TLS, a CRC-32C.',
+      ),
   }),
 ])
 

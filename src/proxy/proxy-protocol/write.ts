@@ -15,11 +15,15 @@ export interface ProxyTlvs {
   readonly authority: Uint8Array
   readonly alpn: Uint8Array
   readonly uniqueId: Uint8Array
+  /** What the TLV for TLS holds: flags, the result of the verification, TLVs of its own. */
+  readonly ssl: Uint8Array
   readonly hasChecksum: boolean
 }
 
-/** Room for any header that is written: addresses, and four TLVs of at most 255 bytes. */
-export const PROXY_HEADER_ROOM = 16 + 36 + 4 * (3 + 255)
+/** The longest value of the TLV for TLS that is written; one above it that another balancer told is left out. */
+const MAX_SSL_BYTES = 2048
+/** Room for any header that is written: addresses, four TLVs of at most 255 bytes, and that for TLS. */
+export const PROXY_HEADER_ROOM = 16 + 36 + 4 * (3 + 255) + 3 + MAX_SSL_BYTES
 
 const SIGNATURE = [0x0d, 0x0a, 0x0d, 0x0a, 0x00, 0x0d, 0x0a, 0x51, 0x55, 0x49, 0x54, 0x0a]
 const VERSION_PROXY = 0x21
@@ -61,6 +65,7 @@ export function writeProxyHeader(memory: Uint8Array, start: number, ends: Proxie
   at = writeTlv(memory, at, TLV.ALPN, tlvs.alpn)
   at = writeTlv(memory, at, TLV.AUTHORITY, tlvs.authority)
   at = writeTlv(memory, at, TLV.UNIQUE_ID, tlvs.uniqueId)
+  if (tlvs.ssl.length <= MAX_SSL_BYTES) at = writeTlv(memory, at, TLV.SSL, tlvs.ssl)
   const hole = at + 3
   if (tlvs.hasChecksum) {
     memory[at] = TLV.CRC32C

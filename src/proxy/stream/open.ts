@@ -9,7 +9,7 @@ import {
   Waiter,
   type WaitTarget,
 } from '../../pool/index.ts'
-import { introduce, type KnownTls, NO_TLS } from '../introduce.ts'
+import { Introduction } from '../introduction.ts'
 import type { StreamRoute } from './site.ts'
 import { STREAM_PHASE, type Stream } from './stream.ts'
 import { STREAM_END } from './termination.ts'
@@ -97,11 +97,6 @@ export function connected(stream: Stream): void {
   stream.phase = STREAM_PHASE.OPEN
   pool.report(stream.serverIndex, OUTCOME.SUCCESS, worker.engine.now() - stream.attemptMs, worker.engine.wallClock())
   givePickBack(stream)
-  const { proxyProtocol } = stream.route as StreamRoute
-  if (proxyProtocol !== null && !introduce(server, worker.engine.memory, proxyProtocol, client, stream.proxied, tlsOf(stream))) {
-    stream.abort(STREAM_END.OVERLOAD)
-    return
-  }
   const { stash } = stream
   if (stash !== null) {
     stash.drain(server)
@@ -156,14 +151,17 @@ function choose(stream: Stream): number {
 
 function connect(stream: Stream, index: number): void {
   const { worker } = stream
-  const { pool, connectMs } = stream.route as StreamRoute
+  const { pool, connectMs, proxyProtocol } = stream.route as StreamRoute
   stream.serverIndex = index
   stream.attempts++
   if (stream.attempts === 1) pool.pool.retryBudget?.deposit()
   stream.attemptMs = worker.engine.now()
   stream.phase = STREAM_PHASE.CONNECTING
   pool.pool.connectionOpened(index)
-  stream.server = worker.engine.connect(pool.servers[index].address, { timeoutMs: connectMs, tls: pool.servers[index].tls }, stream)
+  const { address, tls } = pool.servers[index]
+  const { client, proxied, serverName } = stream
+  const preface = proxyProtocol === null ? undefined : new Introduction(proxyProtocol, client, proxied, serverName)
+  stream.server = worker.engine.connect(address, { timeoutMs: connectMs, tls, preface }, stream)
 }
 
 function wait(stream: Stream, pool: Pool): void {
@@ -175,11 +173,4 @@ function givePickBack(stream: Stream): void {
   if (stream.pick === null) return
   stream.worker.streams.givePickBack(stream.pick)
   stream.pick = null
-}
-
-/** Of TLS that passes through only the name is certain: its protocol is agreed on behind us. */
-function tlsOf({ serverName, client }: Stream): KnownTls {
-  const protocol = client.secure?.protocol ?? ''
-  if (serverName === '' && protocol === '') return NO_TLS
-  return { authority: Buffer.from(serverName, 'latin1'), alpn: Buffer.from(protocol, 'latin1') }
 }

@@ -1,6 +1,7 @@
 import { Timer, type TimerTarget } from '../../engine/index.ts'
 import type { Pool } from '../../pool/index.ts'
 import { failAttempt, useConnection } from '../attempt.ts'
+import type { DownstreamConnection } from '../downstream.ts'
 import type { Exchange } from '../exchange.ts'
 import type { RouteState } from '../site.ts'
 import { TERMINATION } from '../termination.ts'
@@ -97,7 +98,8 @@ export class ConnectionWait implements TimerTarget {
   connect(): boolean {
     const { exchange } = this
     const server = exchange.server as UpstreamServer
-    const upstream = server.takeIdle() ?? server.connect((exchange.route as RouteState).timeouts.connectMs)
+    const upstream =
+      server.takeIdle() ?? server.connect((exchange.route as RouteState).timeouts.connectMs, exchange.downstream as DownstreamConnection)
     if (upstream === null) return false
     this.cancel()
     exchange.isParked = false

@@ -4,7 +4,6 @@ import { receiveResponse, serverEnded } from '../deliver.ts'
 import type { DownstreamConnection } from '../downstream.ts'
 import type { Exchange } from '../exchange.ts'
 import { HeadBuffer } from '../head-buffer.ts'
-import { introduce, NO_TLS } from '../introduce.ts'
 import type { RouteState } from '../site.ts'
 import { TERMINATION } from '../termination.ts'
 import type { UpstreamServer } from './server.ts'
@@ -44,8 +43,7 @@ export class UpstreamConnection implements ConnectionHandler, TimerTarget {
     this.isOpen = true
     if (this.exchange?.race) this.exchange.race.focus(this)
     if (this.exchange === null) this.discard()
-    else if (this.#introduce(this.exchange)) sendRequest(this.exchange)
-    else failAttempt(this.exchange, TERMINATION.OVERLOAD)
+    else sendRequest(this.exchange)
   }
 
   received(_connection: Connection, start: number, end: number): void {
@@ -178,14 +176,6 @@ export class UpstreamConnection implements ConnectionHandler, TimerTarget {
     if (this.isClosed) return
     this.#release()
     this.connection.reset()
-  }
-
-  /** Names the client to a server that wants it. */
-  #introduce(exchange: Exchange): boolean {
-    const { proxyProtocol, worker } = this.server
-    if (proxyProtocol === undefined) return true
-    const { connection, proxied } = exchange.downstream as DownstreamConnection
-    return introduce(this.connection, worker.engine.memory, proxyProtocol, connection, proxied, NO_TLS)
   }
 
   #connectFailure({ secure }: Connection, reason: CloseReason): number {

@@ -1,6 +1,8 @@
 import { formatAddress, type SocketAddress } from '../../core/index.ts'
 import type { TlsClient } from '../../engine/index.ts'
 import type { Pool, ProxyProtocolPlan } from '../../pool/index.ts'
+import type { DownstreamConnection } from '../downstream.ts'
+import { Introduction } from '../introduction.ts'
 import { literal } from '../literal.ts'
 import type { ProxyWorker } from '../worker.ts'
 import { UpstreamConnection } from './connection.ts'
@@ -87,11 +89,13 @@ export class UpstreamServer {
     return upstream
   }
 
-  /** null where the server or its pool has as many connections as it may. */
-  connect(timeoutMs: number): UpstreamConnection | null {
+  /** A connection for that client; null where the server or its pool has as many as it may. */
+  connect(timeoutMs: number, client: DownstreamConnection): UpstreamConnection | null {
     if (this.#pool !== null && !this.#pool.openConnection(this.#index)) return null
+    const { tls, proxyProtocol } = this.#options
     const upstream = new UpstreamConnection(this)
-    upstream.connection = this.worker.engine.connect(this.address, { timeoutMs, tls: this.#options.tls }, upstream)
+    const preface = proxyProtocol !== undefined ? new Introduction(proxyProtocol, client.connection, client.proxied) : undefined
+    upstream.connection = this.worker.engine.connect(this.address, { timeoutMs, tls, preface }, upstream)
     return upstream
   }
 

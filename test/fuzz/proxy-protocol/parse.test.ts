@@ -7,6 +7,7 @@ import {
   parseProxyHeader,
   writeProxyHeader,
   writeProxyLine,
+  writeSsl,
 } from '../../../src/proxy/proxy-protocol/index.ts'
 import { between, pick, seededRandom } from '../../support/random.ts'
 
@@ -25,6 +26,12 @@ function someBytes(longest: number): Uint8Array {
   return Uint8Array.from({ length: between(random, 0, longest) }, () => between(random, 0, 255))
 }
 
+function someSsl(): Uint8Array {
+  const text = (): string => String.fromCharCode(...someBytes(30).map((byte) => 0x61 + (byte % 26)))
+  if (random() < 0.5) return new Uint8Array(0)
+  return writeSsl({ version: text(), cipher: text(), peerSubject: `CN=${text()}`, isResumed: random() < 0.5 })
+}
+
 /** A valid header of either version. */
 function header(): Uint8Array {
   const memory = new Uint8Array(MAX_HEADER_BYTES)
@@ -32,7 +39,7 @@ function header(): Uint8Array {
   const port = () => between(random, 0, 65535)
   const ends = { source: address(isIPv4), sourcePort: port(), destination: address(isIPv4), destinationPort: port() }
   if (random() < 0.4) return memory.subarray(0, writeProxyLine(memory, 0, ends))
-  const tlvs = { authority: someBytes(255), alpn: someBytes(20), uniqueId: someBytes(128), hasChecksum: random() < 0.5 }
+  const tlvs = { authority: someBytes(255), alpn: someBytes(20), uniqueId: someBytes(128), ssl: someSsl(), hasChecksum: random() < 0.5 }
   return memory.subarray(0, writeProxyHeader(memory, 0, ends, tlvs))
 }
 
@@ -64,6 +71,7 @@ test('whatever bytes come, the result lies within them and so do the ranges', ()
       [out.alpnStart, out.alpnEnd],
       [out.authorityStart, out.authorityEnd],
       [out.uniqueIdStart, out.uniqueIdEnd],
+      [out.sslStart, out.sslEnd],
     ])
       assert.ok(from === to || (from > start && to > from && to <= result))
     assert.ok(out.sourcePort >= 0 && out.sourcePort <= 65535 && out.destinationPort >= 0 && out.destinationPort <= 65535)

@@ -24,7 +24,7 @@ export class PortableSecure implements Secure {
   }
 
   get cipher(): string {
-    return this.#socket?.getCipher()?.standardName ?? ''
+    return this.#socket?.getCipher()?.name ?? ''
   }
 
   get group(): string {

@@ -10,10 +10,12 @@ import {
   parseProxyHeader,
   writeProxyHeader,
   writeProxyLine,
+  writeSsl,
 } from '../../../../src/proxy/proxy-protocol/index.ts'
+import { commonName } from '../../../../src/proxy/proxy-protocol/ssl.ts'
 
 const NOTHING = new Uint8Array(0)
-const NO_TLVS: ProxyTlvs = { authority: NOTHING, alpn: NOTHING, uniqueId: NOTHING, hasChecksum: false }
+const NO_TLVS: ProxyTlvs = { authority: NOTHING, alpn: NOTHING, uniqueId: NOTHING, ssl: NOTHING, hasChecksum: false }
 
 function ends(source: string, sourcePort: number, destination: string, destinationPort: number) {
   const [a, b] = [new ClientAddress(), new ClientAddress()]
@@ -118,9 +120,34 @@ test('refuses version 2 that is malformed', () => {
     ['21 11 0014 c0000201c6336402dc0401bb 01 0001 61 01 0001 61', HEADER_FAULT.TLV],
     ['21 11 0011 c0000201c6336402dc0401bb 03 0002 0000', HEADER_FAULT.TLV],
     ['21 11 0013 c0000201c6336402dc0401bb 03 0004 00000000', HEADER_FAULT.CHECKSUM],
+    ['21 11 0013 c0000201c6336402dc0401bb 20 0004 01000000', HEADER_FAULT.TLV],
+    ['21 11 0016 c0000201c6336402dc0401bb 20 0007 0100000000 2100', HEADER_FAULT.TLV],
+    ['21 11 0018 c0000201c6336402dc0401bb 20 0009 0100000000 21000261', HEADER_FAULT.TLV],
+    ['21 11 001c c0000201c6336402dc0401bb 20 0005 0100000000 20 0005 0100000000', HEADER_FAULT.TLV],
   ]
   for (const [hex, fault] of cases) assert.equal(read(version2(hex)).result, -fault, hex)
   assert.equal(read(Buffer.from('0d0a0d0a000d0a515549540b2111', 'hex')).result, -HEADER_FAULT.NONE)
+})
+
+test('what is told of TLS: version, name and cipher, and whether a certificate was shown, now or when the session began', () => {
+  const facts = { version: 'TLSv1.2', cipher: 'AES', peerSubject: '', isResumed: false }
+  const hex = (more: object) => Buffer.from(writeSsl({ ...facts, ...more })).toString('hex')
+  assert.equal(hex({}), '01 00000001 210007 544c5376312e32 230003 414553'.replaceAll(' ', ''))
+  assert.equal(hex({ peerSubject: 'CN=al,O=x' }), '07 00000000 210007 544c5376312e32 220002 616c 230003 414553'.replaceAll(' ', ''))
+  assert.equal(hex({ peerSubject: 'O=x', isResumed: true }), '05 00000000 210007 544c5376312e32 230003 414553'.replaceAll(' ', ''))
+  assert.equal(hex({ version: '', cipher: '' }), '0100000001')
+})
+
+test('the common name of a subject is the first of its certificate, unescaped', () => {
+  for (const [subject, name] of [
+    ['CN=alice,OU=a,O=Test', 'alice'],
+    ['OU=CN,CN=last,O=x,CN=first', 'first'],
+    ['CN=a\\, b\\+c\\\\41\\C3\\A9,O=x', 'a, b+c\\41é'],
+    ['UID=1+CN=two,O=x', 'two'],
+    ['O=CN\\=no', ''],
+    ['', ''],
+  ])
+    assert.equal(commonName(subject), name, subject)
 })
 
 test('the checksum is CRC-32C', () => {
@@ -138,6 +165,7 @@ test('what is written is read back, in both versions and families', () => {
     authority: Buffer.from('shop.test'),
     alpn: Buffer.from('h2'),
     uniqueId: Buffer.alloc(128, 7),
+    ssl: writeSsl({ version: 'TLSv1.3', cipher: 'TLS_AES_128_GCM_SHA256', peerSubject: 'CN=alice,O=Test', isResumed: false }),
     hasChecksum: true,
   }
   for (const pair of pairs) {
