@@ -131,11 +131,20 @@ export function datagramSocket({ address, reusePort, packetInfo }: DatagramSocke
   addon.setOption(fd, SOL_SOCKET, SO_RCVBUF, RECEIVE_BUFFER_BYTES)
   if (packetInfo && address.family === 6) addon.setOption(fd, IPPROTO_IPV6, IPV6_RECVPKTINFO, 1)
   else if (packetInfo) addon.setOption(fd, IPPROTO_IP, IP_PKTINFO, 1)
-  const shared = reusePort ? addon.setOption(fd, SOL_SOCKET, SO_REUSEPORT, 1) : 0
-  const length = shared < 0 ? shared : packAddress(scratch, address)
-  const result = length < 0 ? length : addon.bind(fd, scratch, length)
+  const result = bindDatagrams(fd, address, reusePort)
   if (result < 0) addon.close(fd)
   return result < 0 ? result : fd
+}
+
+/** For a port of its choice the kernel takes one that others share, too, if the socket shares its port already: it must not until it has one. */
+function bindDatagrams(fd: number, address: SocketAddress, reusePort: boolean): number {
+  const addon = native()
+  const isChosen = address.family !== 'unix' && address.port === 0
+  const share = (): number => (reusePort ? addon.setOption(fd, SOL_SOCKET, SO_REUSEPORT, 1) : 0)
+  const shared = isChosen ? 0 : share()
+  const length = shared < 0 ? shared : packAddress(scratch, address)
+  const result = length < 0 ? length : addon.bind(fd, scratch, length)
+  return result < 0 || !isChosen ? result : share()
 }
 
 /** A socket for datagrams of that family of addresses. Returns its descriptor or -errno. */

@@ -37,7 +37,8 @@ export function timers(backend: Backend): void {
     const test = await engineFor(t, backend)
     const far = alarm(test)
     test.engine.timers.arm(far.timer, 3_600_000)
-    await delay(5)
+    // A timer of Node's, which fires while the loop sleeps.
+    await delay(1)
     const near = alarm(test)
     test.engine.timers.arm(near.timer, 10)
     await near.fired
@@ -124,6 +125,7 @@ export function timers(backend: Backend): void {
     const { address, accepted, count } = await test.listen()
     const client = (await witness(t, address)).read()
     await count(1)
+    // A promise that Node's timers keep: nothing of the engine's runs meanwhile.
     await delay(1)
     test.write(accepted[0].connection!, 'late')
     await client.gets(4)
@@ -145,7 +147,7 @@ export function timers(backend: Backend): void {
       const answered = new Promise((resolve) => port1.once('message', resolve))
       port2.on('message', (message) => port2.postMessage(message))
       port1.postMessage('hello')
-      await Promise.all([delay(20), answered, readFile(new URL(import.meta.url)), new Promise((resolve) => setImmediate(resolve))])
+      await Promise.all([delay(1), answered, readFile(new URL(import.meta.url)), new Promise((resolve) => setImmediate(resolve))])
       port1.close()
       client.socket.destroy()
     }

@@ -207,3 +207,34 @@ test('a port that another program has is told at start-up', async (t) => {
   const taken = await peer(t)
   await assert.rejects(start(t, [taken], { bind: taken.address }), /in use/)
 })
+
+test('port 0 is a port of its own for each address of each listener, in all workers and over a reload', async (t) => {
+  const bind = ['127.0.0.1:0', '127.0.0.1:0']
+  const server = await named(t, 'a')
+  const config = (names: readonly string[]) => ({
+    admin: { bind: '127.0.0.1:0' },
+    workers: 3,
+    listeners: {
+      ...Object.fromEntries(names.map((name) => [name, { bind, udp: { pool: 'servers' } }])),
+      tcp1: { bind, tcp: { pool: 'servers' } },
+      tcp2: { bind, tcp: { pool: 'servers' } },
+    },
+    pools: { servers: { servers: [server.address] } },
+  })
+  const balancer = await evener(t, config(['one', 'two', 'three']))
+  const addresses = async () => (await balancer.status()).listeners.map((each) => [each.name, ...each.addresses])
+  const before = await addresses()
+  for (const kind of [/^tcp/, /^[^t]|^t[^c]/]) {
+    const all = before.filter(([name]) => kind.test(name)).flatMap(([, ...own]) => own)
+    assert.equal(new Set(all).size, all.length)
+    assert.ok(all.length >= 4)
+  }
+  balancer.configure(config(['two', 'three']))
+  assert.equal((await balancer.call('POST', '/api/v1/reload')).status, 200)
+  assert.deepEqual(
+    await addresses(),
+    before.filter(([name]) => name !== 'one'),
+  )
+  for (const [name, ...own] of before)
+    if (/two|three/.test(name)) for (const address of own) assert.equal(await ask(await peer(t), Number(address.split(':')[1]), 'x'), 'a x')
+})
