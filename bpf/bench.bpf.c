@@ -4,18 +4,34 @@
  */
 #include "include/helpers.h"
 
-#define HEADER_WORDS 12
-/* Of an IPv4 packet without VLAN tag or options. */
-#define ADDRESS_AT 29
-#define PORT_AT 34
+/* Of an IPv4 packet without VLAN tag or options, with TCP or UDP: Ethernet, IP, and TCP or UDP with the first data. */
+#define HEADER_BYTES 54
+#define SOURCE_AT 26
+#define PORTS_AT 34
+/*
+ * The header is written in the pieces in which it is read: else each packet would wait for the writes, and with them for everything
+ * before, which no packet from a network card does.
+ */
+#define COPY(type, at) *(volatile type *)(bytes + (at)) = *(const type *)(template->header + (at))
+
+#define ORDERS 1048576
 
 struct template {
   __u32 length;
   __u32 flows;
   __u32 next;
-  __u32 unused;
-  __u64 header[HEADER_WORDS];
+  /* Not in turn but as `orders` says. */
+  __u32 is_ordered;
+  __u8 header[HEADER_BYTES];
 };
+
+/* Which flow comes next, of one packet after the other. */
+struct {
+  __uint(type, BPF_MAP_TYPE_ARRAY);
+  __type(key, __u32);
+  __type(value, __u32);
+  __uint(max_entries, ORDERS);
+} orders SEC(".maps");
 
 struct {
   __uint(type, BPF_MAP_TYPE_ARRAY);
@@ -33,6 +49,17 @@ struct {
 
 static long (*bpf_tail_call)(void *context, void *map, __u32 index) = (void *)12;
 
+INLINE __u32 next_flow(struct template *template) {
+  __u32 turn = template->next;
+  if (!template->is_ordered) {
+    template->next = turn + 1 >= template->flows ? 0 : turn + 1;
+    return turn;
+  }
+  template->next = (turn + 1) % ORDERS;
+  __u32 *flow = bpf_map_lookup_elem(&orders, &turn);
+  return flow ? *flow : 0;
+}
+
 SEC("xdp")
 int restore(struct xdp_md *context) {
   __u32 zero = 0;
@@ -42,15 +69,19 @@ int restore(struct xdp_md *context) {
   int surplus = (int)(end - start) - (int)template->length;
   if (surplus != 0 && bpf_xdp_adjust_head(context, surplus)) return XDP_ABORTED;
   __u8 *bytes = (void *)(long)context->data;
-  if ((void *)(bytes + HEADER_WORDS * 8) > (void *)(long)context->data_end) return XDP_ABORTED;
-#pragma clang loop unroll(full)
-  for (int i = 0; i < HEADER_WORDS; i++) ((__u64 *)bytes)[i] = template->header[i];
-  /* 16 bits of port and 8 of address: up to 16 million flows. */
-  __u32 flow = template->next;
-  template->next = flow + 1 >= template->flows ? 0 : flow + 1;
-  bytes[PORT_AT] = flow >> 8;
-  bytes[PORT_AT + 1] = flow;
-  bytes[ADDRESS_AT] = flow >> 16;
+  if ((void *)(bytes + HEADER_BYTES) > (void *)(long)context->data_end) return XDP_ABORTED;
+  __u32 flow = next_flow(template);
+  COPY(__u64, 0);
+  COPY(__u32, 8);
+  COPY(__u16, 12);
+  COPY(__u64, 14);
+  COPY(__u32, 22);
+  COPY(__u32, 30);
+  COPY(__u64, 38);
+  COPY(__u64, 46);
+  // 16 bits of port and 8 of address: up to 16 million flows.
+  *(volatile __u32 *)(bytes + SOURCE_AT) = *(const __u32 *)(template->header + SOURCE_AT) ^ (flow & 0xff0000) << 8;
+  *(volatile __u32 *)(bytes + PORTS_AT) = *(const __u32 *)(template->header + PORTS_AT) ^ swap16(flow);
   bpf_tail_call(context, &target, 0);
   return XDP_PASS;
 }
@@ -58,6 +89,12 @@ int restore(struct xdp_md *context) {
 SEC("xdp")
 int nothing(struct xdp_md *context) {
   return XDP_PASS;
+}
+
+/* Makes room for an outer IPv4 header, as a tunnel does. */
+SEC("xdp")
+int grow(struct xdp_md *context) {
+  return bpf_xdp_adjust_head(context, -20) ? XDP_ABORTED : XDP_PASS;
 }
 
 char program_license[] SEC("license") = "GPL";

@@ -16,8 +16,8 @@ INLINE __u32 tunnel_overhead(const struct server *server) {
 }
 
 /* Spreads flows over the servers' queues; nothing depends on it being strong. */
-INLINE __u32 spread(const struct tuple *tuple) {
-  return finish(tuple->source.word[3] ^ ((__u32)tuple->source_port << 16 | tuple->destination_port));
+INLINE __u32 spread(__u32 source, __u32 ports) {
+  return finish(source ^ ports);
 }
 
 INLINE int write_gue(struct xdp_md *context, __u32 offset, const struct server *server, __u32 hash, __u32 length) {

@@ -15,6 +15,7 @@
 #define EVENER_FLOW_H
 
 #include "maps.h"
+#include "shortcut.h"
 
 INLINE void add(__u32 *counter, __s32 amount) {
   __sync_fetch_and_add(counter, amount);
@@ -55,6 +56,8 @@ STAGE int forget_flow(struct tuple *key, struct flow *flow) {
   struct tuple other;
   int translated = is_translated(flow);
   if (translated) reverse(&other, &flow->to);
+  drop_shortcut(key);
+  if (translated) drop_shortcut(&other);
   struct flow copy = *flow;
   long removed = bpf_map_delete_elem(&flows, key);
   if (removed) removed = bpf_map_delete_elem(&young, key);

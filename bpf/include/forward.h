@@ -32,7 +32,7 @@ INLINE int forward_tunnel(struct xdp_md *context, struct packet *packet, const s
   if (hop->status != BPF_FIB_LKUP_RET_SUCCESS) return refuse_hop(hop, 0);
   if (packet->ip_length + overhead > hop->mtu) return send_too_big(context, packet, hop->mtu - overhead);
   if (step_ttl(context, packet)) return XDP_DROP;
-  __u32 hash = spread(&packet->tuple);
+  __u32 hash = spread(packet->tuple.source.word[3], port_word(&packet->tuple));
   int v4 = is_ipv4(&server->address);
   int l3 = place_frame(context, packet, hop, overhead, v4 ? swap16(ETH_P_IP) : swap16(ETH_P_IPV6));
   if (l3 < 0) return XDP_DROP;

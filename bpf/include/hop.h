@@ -118,13 +118,16 @@ STAGE int leave_twice(struct packet *packet, __u32 out) {
   return bpf_redirect_map(both, 0, REDIRECT_TO_ALL);
 }
 
+INLINE int leave_by(struct xdp_md *context, const struct hop *hop) {
+  return hop->ifindex == context->ingress_ifindex ? XDP_TX : bpf_redirect(hop->ifindex, 0);
+}
+
 INLINE int leave(struct xdp_md *context, struct packet *packet, const struct hop *hop) {
   if (packet->mirror_to) {
     int verdict = leave_twice(packet, hop->ifindex);
     if (verdict != GO_ON) return verdict;
   }
-  if (hop->ifindex == context->ingress_ifindex) return XDP_TX;
-  return bpf_redirect(hop->ifindex, 0);
+  return leave_by(context, hop);
 }
 
 /* Why a packet cannot go to this hop, as a verdict that is counted. GO_ON if it can. `rewritten`: the stack could send it itself. */

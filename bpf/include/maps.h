@@ -64,6 +64,16 @@ MAP(flows, BPF_MAP_TYPE_HASH, struct tuple, struct flow, 262144);
 MAP(young, BPF_MAP_TYPE_LRU_HASH, struct tuple, struct flow, 65536);
 MAP(persistence, BPF_MAP_TYPE_LRU_HASH, struct persistence_key, struct persistence, 65536);
 MAP(localities, BPF_MAP_TYPE_LRU_HASH, struct locality_key, struct locality, 65536);
+
+/* Mapped for user space only because such an array begins with a page, and thus every line with a line of the cache. Size by the loader. */
+struct {
+  __uint(type, BPF_MAP_TYPE_ARRAY);
+  __type(key, __u32);
+  __type(value, struct shortcut_line);
+  __uint(max_entries, 1);
+  __uint(map_flags, BPF_F_MMAPABLE);
+} shortcuts SEC(".maps");
+
 MAP(fragments, BPF_MAP_TYPE_LRU_HASH, struct fragment_key, struct ports, 4096);
 MAP(sources, BPF_MAP_TYPE_LRU_HASH, struct source_key, struct bucket, 65536);
 MAP(loads, BPF_MAP_TYPE_ARRAY, __u32, struct load, 4096);
@@ -78,6 +88,7 @@ MAP(syn_rates, BPF_MAP_TYPE_PERCPU_ARRAY, __u32, struct bucket, 256);
 
 /* Room for what does not fit on the stack. */
 struct scratch {
+  struct packet packet;
   struct flow flow;
   struct flow reply;
   struct tuple reply_key;

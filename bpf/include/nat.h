@@ -20,6 +20,19 @@ INLINE __u64 port_difference(const struct tuple *before, const struct tuple *aft
   return difference(before->source_port, after->source_port) + difference(before->destination_port, after->destination_port);
 }
 
+/* The header's checksum for a TTL that is one less (RFC 1624 with a difference of one in the high byte). */
+INLINE __u16 step_checksum(__u16 checksum) {
+  __u32 sum = checksum + TTL_STEP;
+  return sum + (sum >> 16);
+}
+
+/* A UDP checksum of 0 means that there is none (IPv4 only); one that comes out as 0 is sent as its other form. */
+INLINE void change_udp_checksum(__sum16 *checksum, __u64 sum, int is_ipv6) {
+  if (*checksum == 0 && !is_ipv6) return;
+  __u16 changed = change_checksum(*checksum, sum);
+  *checksum = changed ? changed : 0xffff;
+}
+
 /* One router more on the way: TTL or hop limit less one. */
 INLINE int step_ttl(struct xdp_md *context, struct packet *packet) {
   if (packet->is_ipv6) {
@@ -31,7 +44,7 @@ INLINE int step_ttl(struct xdp_md *context, struct packet *packet) {
   struct iphdr *ip = bytes_at(context, packet->l3, sizeof *ip);
   if (!ip) return -1;
   ip->ttl--;
-  ip->check = change_checksum(ip->check, difference(TTL_STEP, 0));
+  ip->check = step_checksum(ip->check);
   return 0;
 }
 
@@ -71,10 +84,7 @@ INLINE int rewrite_tuple(struct xdp_md *context, struct packet *packet, const st
   udp->dest = to->destination_port;
   // SCTP's checksum is a CRC over its own header: without a change of ports it stays right.
   if (packet->tuple.protocol != IPPROTO_UDP) return 0;
-  // 0 means that there is no checksum (IPv4); one that comes out as 0 is sent as its other form.
-  if (udp->check == 0 && !packet->is_ipv6) return 0;
-  __u16 checksum = change_checksum(udp->check, sum);
-  udp->check = checksum ? checksum : 0xffff;
+  change_udp_checksum(&udp->check, sum, packet->is_ipv6);
   return 0;
 }
 

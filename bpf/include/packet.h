@@ -64,6 +64,8 @@ struct packet {
   /* The service's, or 0. */
   __u32 mirror_to;
   __u32 mirror_per_mille;
+  /* Of the control thread's tables, before anything of them was looked at. */
+  __u32 generation;
 };
 
 /* `length` bytes at `offset` of the frame, or NULL if the frame ends before. */
@@ -105,6 +107,11 @@ INLINE void set_ipv6(struct address *address, const struct in6_addr *value) {
 
 INLINE int is_ipv4(const struct address *address) {
   return address->word[0] == 0 && address->word[1] == 0 && address->word[2] == swap32(0xffff);
+}
+
+/* Both ports as they lie in the packet. */
+INLINE __u32 port_word(const struct tuple *tuple) {
+  return (__u32)tuple->destination_port << 16 | tuple->source_port;
 }
 
 INLINE void reverse(struct tuple *out, const struct tuple *in) {

@@ -31,6 +31,18 @@ struct flow {
   __u32 shift;
 };
 
+/* Four words: shortcut.h says what is in them. */
+struct shortcut {
+  __u64 addresses;
+  __u64 flow;
+  __u64 to_addresses;
+  __u64 to;
+};
+
+struct shortcut_line {
+  struct shortcut place[2];
+};
+
 struct persistence_key {
   struct address client;
   __u32 service;
@@ -71,9 +83,10 @@ struct hop {
   __u32 ifindex;
   __u32 mtu;
   __u32 status;
-  __u16 vlan;
+  /* One behind the other, as in the frame. */
   __u16 destination[3];
   __u16 source[3];
+  __u16 vlan;
 };
 
 struct locality_key {

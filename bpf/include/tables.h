@@ -98,6 +98,8 @@ struct settings {
   /* Tables that are empty need not be looked into for every packet that is not ours. */
   __u32 has_ranges;
   __u32 has_origins;
+  /* Another one ends all shortcuts. */
+  __u32 generation;
 };
 
 /* The reply of a one-packet service: what a server's own address and port stand for. */

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { addressBytes, EvenerError } from '../core/index.ts'
 import { BpfObject, type LoadedObject, loadObject, possibleCpus, shapeOf, type XdpMode } from '../kernel/bpf/index.ts'
@@ -35,6 +36,7 @@ export interface PacketStatus {
   readonly counters: Readonly<Record<string, number>>
 }
 
+const DEFAULT_FLOW_ENTRIES = 262_144
 const OBJECT_PATH = new URL('../../bpf/dist/balance.bpf.o', import.meta.url)
 
 /**
@@ -189,8 +191,10 @@ export class PacketPlane {
 }
 
 function load(source: BpfObject, options: PacketPlaneOptions, pins: Pins | undefined): LoadedObject {
-  const sizes: Record<string, number> = {}
-  if (options.flowEntries !== undefined) sizes.flows = options.flowEntries
+  const flowEntries = options.flowEntries ?? DEFAULT_FLOW_ENTRIES
+  // Two places in each line: half of them stay free, so that nearly every flow finds one.
+  const lines = 2 ** Math.ceil(Math.log2(flowEntries))
+  const sizes: Record<string, number> = { flows: flowEntries, shortcuts: lines }
   if (options.youngEntries !== undefined) sizes.young = options.youngEntries
   const shape = (name: string) => {
     const definition = source.maps.find((map) => map.name === name)
@@ -198,7 +202,8 @@ function load(source: BpfObject, options: PacketPlaneOptions, pins: Pins | undef
     return shapeOf(definition, sizes)
   }
   const existing = pins?.openMaps(source, shape)
-  const object = loadObject(native(), source, { sizes, existing, constants: { tick_nanoseconds: tickNanoseconds() } })
+  const constants = { tick_nanoseconds: tickNanoseconds(), shortcut_mask: lines - 1, shortcut_seed: randomBytes(6).readUIntLE(0, 6) }
+  const object = loadObject(native(), source, { sizes, existing, constants })
   if (pins !== undefined && existing?.size === 0) pins.pinMaps(object.maps)
   return object
 }
@@ -221,6 +226,7 @@ function writeSettings(object: LoadedObject, words: Vocabulary, options: PacketP
     tunnel_source4: options.tunnelSource4 === undefined ? new Uint8Array(16) : mappedAddress(options.tunnelSource4),
     tunnel_source6: options.tunnelSource6 === undefined ? new Uint8Array(16) : mappedAddress(options.tunnelSource6),
     icmp_per_second: options.icmpPerSecond ?? 100,
+    generation: words.settings.read(object.map('settings').lookupAt(0), 0, 'generation'),
   })
   object.map('settings').setAt(0, value)
   for (const link of routes.links()) {

@@ -52,10 +52,10 @@ export class ServerSlots {
     this.#removed.add(slot)
   }
 
-  /** Gives back the places of removed servers that no flow has any more, and what else remembers them. */
-  release(isIdle: (slot: number) => boolean): void {
+  /** Gives back the places of removed servers that no flow has any more, and what else remembers them. True if there were any. */
+  release(isIdle: (slot: number) => boolean): boolean {
     const free = new Set([...this.#removed].filter(isIdle))
-    if (free.size === 0) return
+    if (free.size === 0) return false
     this.#forget('persistence', (value, at) => free.has(this.#words.persistence.read(value, at, 'server')))
     this.#forget('localities', (value, at) => this.#words.localServers(value, at).some((server) => free.has(server - 1)))
     for (const slot of free) {
@@ -63,6 +63,7 @@ export class ServerSlots {
       this.#used.delete(slot)
       this.#object.map('servers').setAt(slot, new Uint8Array(this.#words.server.size))
     }
+    return true
   }
 
   #forget(name: string, isMeant: (values: Uint8Array, at: number) => boolean): void {

@@ -73,6 +73,7 @@ export class ServiceTables {
     this.#keys.removeOthers(services, new Set([...this.#places.values()].map(({ index }) => index)))
     this.#writeOrigins()
     this.#writePresence(services)
+    this.#endShortcuts()
   }
 
   /** Weight, health or drain of some servers of a service; seen by the next packet. */
@@ -106,7 +107,7 @@ export class ServiceTables {
   }
 
   releaseSlots(isIdle: (slot: number) => boolean): void {
-    this.#slots.release(isIdle)
+    if (this.#slots.release(isIdle)) this.#endShortcuts()
   }
 
   #map(name: string): BpfMap {
@@ -119,6 +120,14 @@ export class ServiceTables {
     const hasRanges = services.some((service) => service.addresses.some((each) => each.firstPort !== each.lastPort))
     const hasOrigins = services.some((service) => service.onePacket)
     this.#words.settings.write(settings, 0, { has_ranges: Number(hasRanges), has_origins: Number(hasOrigins) })
+    this.#map('settings').setAt(0, settings)
+  }
+
+  /** What was decided by the tables as they were, the programs decide anew. */
+  #endShortcuts(): void {
+    const settings = this.#map('settings').lookupAt(0)
+    const generation = (this.#words.settings.read(settings, 0, 'generation') + 1) >>> 0
+    this.#words.settings.write(settings, 0, { generation })
     this.#map('settings').setAt(0, settings)
   }
 
