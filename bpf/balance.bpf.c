@@ -94,8 +94,9 @@ STAGE int follow_cookie(struct xdp_md *context, struct packet *packet, struct fl
 /* A new flow, and its first packet on its way. */
 INLINE int take_first(struct xdp_md *context, struct packet *packet, __u32 service_index) {
   int verdict = open_flow(context, packet, service_index);
-  if (verdict != GO_ON) return verdict;
-  struct flow *flow = bpf_map_lookup_elem(&young, &packet->tuple);
+  if (verdict != GO_ON && verdict != ONE_PACKET) return verdict;
+  struct scratch *room = scratch_room();
+  struct flow *flow = verdict == GO_ON ? bpf_map_lookup_elem(&young, &packet->tuple) : room ? &room->flow : 0;
   return flow ? forward_to_server(context, packet, flow) : XDP_DROP;
 }
 

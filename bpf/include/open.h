@@ -8,6 +8,7 @@
 #include "syncookie.h"
 
 #define PORT_TRIES 64
+#define ONE_PACKET -2
 
 /* The service's number + 1, or 0: the packet is not ours. */
 STAGE __u32 find_service(struct packet *packet) {
@@ -191,8 +192,8 @@ STAGE int open_stray(struct xdp_md *context, struct packet *packet, __u32 servic
   return remember(packet, service_index, index, 0) ? GO_ON : XDP_DROP;
 }
 
-/* Nothing is remembered of the packet. With full NAT the answer's entry is, which is aged as a closed flow's: it alone knows the client. */
-STAGE int forward_one_packet(struct xdp_md *context, struct packet *packet, __u32 service_index, __u32 server_index) {
+/* The flow of a packet alone, in the scratch room: nothing is remembered of it. With full NAT the answer's entry is, which is aged as a closed flow's: it alone knows the client. */
+STAGE int make_flow(struct packet *packet, __u32 service_index, __u32 server_index) {
   struct scratch *room = scratch_room();
   struct server *server = bpf_map_lookup_elem(&servers, &server_index);
   if (!packet || !room || !server) return XDP_DROP;
@@ -211,10 +212,10 @@ STAGE int forward_one_packet(struct xdp_md *context, struct packet *packet, __u3
       return XDP_DROP;
     }
   }
-  return forward_to_server(context, packet, &room->flow);
+  return ONE_PACKET;
 }
 
-/* GO_ON if the packet now has a flow, among the young. */
+/* GO_ON if the packet now has a flow, among the young; ONE_PACKET if it has one in the scratch room. */
 STAGE int open_flow(struct xdp_md *context, struct packet *packet, __u32 service_index) {
   struct service *service = bpf_map_lookup_elem(&service_list, &service_index);
   if (!packet || !service) return XDP_PASS;
@@ -247,7 +248,7 @@ STAGE int open_flow(struct xdp_md *context, struct packet *packet, __u32 service
     return send_reset(context, packet);
   }
   if (service->flags & SERVICE_PERSISTENT && !is_remembered) persist(packet, service_index, service, server_index);
-  if (service->flags & SERVICE_ONE_PACKET) return forward_one_packet(context, packet, service_index, server_index);
+  if (service->flags & SERVICE_ONE_PACKET) return make_flow(packet, service_index, server_index);
   if (!remember(packet, service_index, server_index, flags)) return XDP_DROP;
   struct flow *flow = bpf_map_lookup_elem(&young, &packet->tuple);
   if (!flow) return XDP_DROP;
