@@ -10,6 +10,13 @@ interface ExplainFlags {
   readonly header: string[]
   readonly alpn: string[]
   readonly client: string
+  readonly from?: string
+  readonly sni?: string
+  readonly tlsVersion?: string
+  readonly cipher?: string
+  readonly ja3?: string
+  readonly ja4?: string
+  readonly subject?: string
 }
 
 export function explainCommand(): Command {
@@ -26,6 +33,13 @@ export function explainCommand(): Command {
     .option('-H, --header <line>', '"Name: value"; may be given several times', collect, [])
     .option('--alpn <protocol>', 'for a tcp listener: protocol that TLS offers; may be given several times', collect, [])
     .option('--client <address>', 'address of the client', '127.0.0.1')
+    .option('--from <address>', 'balancer in front whose header of the PROXY protocol names the client')
+    .option('--sni <name>', 'name that TLS asks for; the host without this')
+    .option('--tls-version <version>', 'TLSv1.2 or TLSv1.3; the highest that the listener speaks without this')
+    .option('--cipher <name>', "cipher of TLS, by OpenSSL's name")
+    .option('--ja3 <fingerprint>', "of the client's TLS")
+    .option('--ja4 <fingerprint>', "of the client's TLS")
+    .option('--subject <name>', "subject of the client's certificate: CN=alice,O=Test")
     .action(async (target: string, flags: ExplainFlags) => {
       const { plan, diagnostics, sourceOf } = await loadConfig(flags.config, { env: process.env })
       if (plan === undefined) {
@@ -34,13 +48,17 @@ export function explainCommand(): Command {
         return
       }
       const { listener: name, host, header: fields, alpn: protocols } = flags
-      const explanation = explainRequest(plan, { ...flags, listener: name, target, fields, host, protocols })
+      const explanation = explainRequest(plan, { ...flags, listener: name, target, fields, host, protocols, tls: tlsOf(flags) })
       process.stdout.write(`${formatExplanation(explanation, sourceOf)}\n`)
       const action = actionOf(plan, explanation)
       if (action === undefined) return
       process.stdout.write(`  action: ${describeAction(action)}\n`)
       for (const pool of poolsOf(action)) process.stdout.write(`${describePool(plan, pool, sourceOf)}\n`)
     })
+}
+
+function tlsOf({ sni: serverName, tlsVersion: version, cipher, ja3, ja4, subject: peerSubject }: ExplainFlags) {
+  return Object.fromEntries(Object.entries({ serverName, version, cipher, ja3, ja4, peerSubject }).filter(([, fact]) => fact !== undefined))
 }
 
 interface Action {
@@ -83,8 +101,11 @@ function collect(text: string, all: string[]): string[] {
 
 function formatExplanation(explanation: Explanation, sourceOf: (path: string) => string): string {
   const lines = [`listener ${explanation.listener} (${sourceOf(`listeners.${explanation.listener}`)})`]
-  if (explanation.refusal !== undefined)
-    return [...lines, `  refused with ${explanation.refusal.status}: ${explanation.refusal.sentence}`].join('\n')
+  for (const note of explanation.notes) lines.push(`  note: ${note}`)
+  if (explanation.refusal !== undefined) {
+    const { status, sentence } = explanation.refusal
+    return [...lines, `  ${status === undefined ? 'reset' : `refused with ${status}`}: ${sentence}`].join('\n')
+  }
   for (const route of explanation.routes) {
     lines.push(`  ${route.matches ? '✔' : '✖'} ${route.id} (${sourceOf(route.id)})`)
     for (const predicate of route.predicates)

@@ -1,15 +1,15 @@
-import { ClientAddress, formatCidr, parseIp } from '../core/index.ts'
+import { type ClientAddress, formatCidr, formatIp } from '../core/index.ts'
 import { StreamMatch, type StreamRoutePlan } from '../proxy/index.ts'
 import type { ExplainedRequest, Explanation } from './explain.ts'
 
 /** A connection as it is told of: the target is the name that its TLS asks for, and the protocols those that it offers. */
-type Facts = Pick<ExplainedRequest, 'target' | 'client'> & { readonly protocols: readonly string[] }
+type Facts = Pick<ExplainedRequest, 'target' | 'protocols' | 'tls'> & { readonly address: ClientAddress }
 
 /** Walks a connection through the routes of a tcp listener as a worker would. */
-export function explainConnection(listener: string, routes: readonly StreamRoutePlan[], { target, client, protocols }: Facts): Explanation {
-  const address = new ClientAddress()
-  if (!parseIp(client, address)) throw new Error(`"${client}" is not an IP address`)
-  const facts = { serverName: target === '-' ? '' : target.toLowerCase(), protocols, address }
+export function explainConnection(listener: string, routes: readonly StreamRoutePlan[], connection: Facts): Explanation {
+  const { target, protocols = [], tls, address } = connection
+  const client = formatIp(address)
+  const facts = { serverName: tls?.serverName ?? (target === '-' ? '' : target.toLowerCase()), protocols, address }
   const match = routes.findIndex((route) => new StreamMatch(route.match).holds(facts))
   const explained = routes.map(({ id, match: conditions }, index) => {
     const only = (part: Partial<typeof conditions>): boolean => new StreamMatch({ names: [], alpn: [], clients: [], ...part }).holds(facts)
@@ -28,5 +28,5 @@ export function explainConnection(listener: string, routes: readonly StreamRoute
         .map(({ predicate, wanted, actual, holds }) => ({ predicate, expected: wanted.join(' or '), actual: actual || '(none)', holds })),
     }
   })
-  return { listener, refusal: undefined, routes: match < 0 ? explained : explained.slice(0, match + 1), match }
+  return { listener, refusal: undefined, notes: [], routes: match < 0 ? explained : explained.slice(0, match + 1), match }
 }

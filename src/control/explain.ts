@@ -1,7 +1,7 @@
 import type { Plan } from '../config/index.ts'
-import { ClientAddress, parseIp } from '../core/index.ts'
 import { parseRequestHead, REJECTIONS, RequestHead } from '../http/index.ts'
-import { PATH_REFUSED, type RouteExplanation, Router } from '../route/index.ts'
+import { PATH_REFUSED, type RouteExplanation, Router, type TlsFacts } from '../route/index.ts'
+import { explainArrival } from './explain-arrival.ts'
 import { explainConnection } from './explain-connection.ts'
 import { explainPacket } from './packet-explain.ts'
 
@@ -16,14 +16,20 @@ export interface ExplainedRequest {
   readonly fields: readonly string[]
   /** What TLS offers (ALPN), for tcp listeners; there `target` is the name that it asks for. */
   readonly protocols?: readonly string[]
+  /** What is known of TLS that ends here; the name is that of the host without one. */
+  readonly tls?: Partial<TlsFacts>
   readonly client: string
+  /** The balancer in front, whose header of the PROXY protocol names the client. */
+  readonly from?: string | undefined
 }
 
 /** What would become of it. */
 export interface Explanation {
   readonly listener: string
-  /** The status and sentence with which it is refused before any route is looked at. */
-  readonly refusal: { readonly status: number; readonly sentence: string } | undefined
+  /** Why it is refused before any route is looked at, with an answer of that status or a reset. */
+  readonly refusal: { readonly status: number | undefined; readonly sentence: string } | undefined
+  /** What is odd about it. */
+  readonly notes: readonly string[]
   /** Every route up to the one that matches, with what spoke against it. */
   readonly routes: readonly ExplainedRoute[]
   /** Index of the route that matches; -1 for none (404). */
@@ -53,26 +59,28 @@ export function explainRequest(plan: Plan, request: ExplainedRequest): Explanati
     return {
       listener: name,
       refusal: undefined,
+      notes: [],
       routes: [{ id: `listeners.${name}.udp`, index: 0, matches: true, predicates: [] }],
       match: 0,
     }
   }
-  if (listener.kind === 'tcp') return explainConnection(listener.name, listener.routes, { ...request, protocols: request.protocols ?? [] })
+  const arrival = explainArrival(listener, request)
+  const { notes, address, tls } = arrival
+  const empty = { listener: listener.name, notes, routes: [], match: -1 }
+  if (arrival.refusal !== undefined) return { ...empty, refusal: arrival.refusal }
+  if (listener.kind === 'tcp') return { ...explainConnection(listener.name, listener.routes, { ...request, address }), notes }
   const memory = Buffer.from(headText(request), 'latin1')
   const head = new RequestHead(MAX_FIELDS)
   const parsed = parseRequestHead(memory, 0, memory.length, head, listener.limits)
-  const empty = { listener: listener.name, routes: [], match: -1 }
   if (parsed <= 0) {
     const { status, sentence } = REJECTIONS[-parsed] ?? { status: 400, sentence: 'the head is not complete' }
     return { ...empty, refusal: { status, sentence } }
   }
-  const client = new ClientAddress()
-  if (!parseIp(request.client, client)) throw new Error(`"${request.client}" is not an IP address`)
   const router = new Router(listener.routes)
-  const match = router.match(memory, head, client)
+  const match = router.match(memory, head, address, tls)
   if (match === PATH_REFUSED) return { ...empty, refusal: { status: 400, sentence: 'the path can be read in more than one way' } }
-  const routes = router.explain(memory, head, client)
-  return { listener: listener.name, refusal: undefined, routes: match < 0 ? routes : routes.slice(0, match + 1), match }
+  const routes = router.explain(memory, head, address, tls)
+  return { listener: listener.name, refusal: undefined, notes, routes: match < 0 ? routes : routes.slice(0, match + 1), match }
 }
 
 function headText(request: ExplainedRequest): string {

@@ -9,7 +9,7 @@ export function explainPacket(listener: PacketListenerPlan, client: string): Exp
   const lists = [...access.allow.map((range) => `allow ${range}`), ...access.deny.map((range) => `deny ${range}`)]
   const predicates = lists.length === 0 ? [] : [{ predicate: 'client', holds: isIn, expected: lists.join(', '), actual: client }]
   const route = { id: `listeners.${name}.packet`, index: 0, matches: isIn, predicates }
-  return { listener: name, refusal: undefined, routes: [route], match: isIn ? 0 : -1 }
+  return { listener: name, refusal: undefined, notes: [], routes: [route], match: isIn ? 0 : -1 }
 }
 
 /** The narrowest range that the client is in decides; without one, whether there is a list of those who may come. */

@@ -5,7 +5,7 @@ import { NormalPath } from './normal-path.ts'
 import { compilePath } from './path-pattern.ts'
 import { CookiePredicate, HeaderPredicate, MethodPredicate, QueryPredicate, TlsPredicate } from './predicates.ts'
 import { TextReader } from './text-reader.ts'
-import { NO_TLS, type TlsFacts } from './tls-facts.ts'
+import { NO_TLS, type TlsFact, type TlsFacts } from './tls-facts.ts'
 
 /** One predicate of a route, tried on one request. */
 export interface PredicateExplanation {
@@ -57,7 +57,10 @@ export function explainRoute(
   for (const field of match.headers) predicates.push(explainField('header', field, new HeaderPredicate(field, text).holds(memory, head)))
   for (const field of match.cookies) predicates.push(explainField('cookie', field, new CookiePredicate(field, text).holds(memory, head)))
   for (const field of match.query) predicates.push(explainField('query', field, new QueryPredicate(field, text).holds(memory, head)))
-  for (const fact of match.tls ?? []) predicates.push(explainField('tls', fact, new TlsPredicate(fact).holds(tls)))
+  for (const fact of match.tls ?? []) {
+    const explained = explainField('tls', fact, new TlsPredicate(fact).holds(tls))
+    predicates.push({ ...explained, actual: tls[fact.name as TlsFact] || '(none)' })
+  }
   return { id: plan.id, index, matches: predicates.every((predicate) => predicate.holds), predicates }
 }
 
