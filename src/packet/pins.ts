@@ -1,14 +1,21 @@
+import { createHash } from 'node:crypto'
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, rmSync, statfsSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { EvenerError } from '../core/index.ts'
 import { BpfLink, type BpfMap, type BpfObject, type MapShape, type NativeBpf, openPinned, openPinnedMap, pin } from '../kernel/bpf/index.ts'
 import { native } from '../kernel/index.ts'
-import { RememberedSettings } from './remembered-settings.ts'
+import { PinnedTexts } from './pinned-texts.ts'
 import { Sysctls } from './sysctls.ts'
 
 /** BPF_FS_MAGIC */
 const BPF_FILE_SYSTEM = 0xcafe4a11
 const SETTINGS_NAME = 'settings-before'
+const LAYOUT_NAME = 'layout'
+const LAYOUT_LETTERS = 15
+/** What the programs make again out of flows, by a hash that is another for each process. */
+const SHORTCUTS = 'shortcuts'
+const FLOW_MAPS = ['flows', 'young', 'loads', 'servers', 'service_list', 'services', 'ranges', 'rosters']
+const FLOW_STRUCTS = ['tuple', 'flow', 'load', 'server', 'service', 'service_key', 'range_key', 'range', 'roster']
 
 /**
  * The folder of a BPF file system in which maps and links have names, so that packets go on while Evener is restarted.
@@ -17,13 +24,15 @@ const SETTINGS_NAME = 'settings-before'
 export class Pins {
   readonly path: string
   /** Of interfaces, as they were before a program was put on them. */
-  readonly settings: RememberedSettings
+  readonly settings: PinnedTexts
+  readonly #layout: PinnedTexts
   readonly #native: NativeBpf
 
   constructor(native: NativeBpf, path: string) {
     this.#native = native
     this.path = path
-    this.settings = new RememberedSettings(native, join(path, SETTINGS_NAME))
+    this.settings = new PinnedTexts(native, join(path, SETTINGS_NAME))
+    this.#layout = new PinnedTexts(native, join(path, LAYOUT_NAME))
     if (dirname(path) === '/sys/fs/bpf' && existsSync('/sys/fs/bpf') && !isMounted('/sys/fs/bpf')) {
       const result = native.bpfMount('/sys/fs/bpf')
       if (result < 0) throw new EvenerError('BPF_FAILED', 'no BPF file system is mounted on /sys/fs/bpf, and mounting one failed')
@@ -36,24 +45,29 @@ export class Pins {
     }
   }
 
-  /** Maps of an earlier process, if all are there and have the form wanted now; else none, and what is there is taken away. */
+  /**
+   * Maps of an earlier process that can be gone on with. Those that flows depend on are taken together or not at all: if one has another
+   * form now (another size is configured, or this is another version), all begin anew.
+   */
   openMaps(object: BpfObject, shapeOf: (name: string) => MapShape): Map<string, BpfMap> {
     const maps = new Map<string, BpfMap>()
-    const wanted = object.maps.filter((definition) => definition.content === undefined)
-    for (const { name } of wanted) {
-      const map = openPinnedMap(this.#native, this.#mapPath(name), name)
-      if (map === undefined) break
-      maps.set(name, map)
-      if (!isSameShape(map.shape, shapeOf(name))) break
-      if (maps.size === wanted.length) return maps
+    if (this.#layout.read().flows !== layoutOf(object)) return maps
+    for (const { name, content } of object.maps) {
+      const map = content === undefined && name !== SHORTCUTS ? openPinnedMap(this.#native, this.#mapPath(name), name) : undefined
+      if (map !== undefined && isSameShape(map.shape, shapeOf(name))) maps.set(name, map)
+      else map?.close()
     }
+    if (FLOW_MAPS.every((name) => maps.has(name))) return maps
     for (const map of maps.values()) map.close()
-    unpin(this.path)
     return new Map()
   }
 
-  pinMaps(maps: ReadonlyMap<string, BpfMap>): void {
-    for (const [name, map] of maps) if (!name.startsWith('.')) pin(this.#native, map.fd, this.#mapPath(name))
+  /** Exactly these from now on. */
+  pinMaps(object: BpfObject, maps: ReadonlyMap<string, BpfMap>, pinned: ReadonlyMap<string, BpfMap>): void {
+    const kept = new Set([...pinned.keys()].map((name) => this.#mapPath(name)))
+    for (const name of namesIn(this.path, 'map')) if (!kept.has(join(this.path, name))) rmSync(join(this.path, name), { force: true })
+    for (const [name, map] of maps) if (!name.startsWith('.') && !pinned.has(name)) pin(this.#native, map.fd, this.#mapPath(name))
+    this.#layout.write({ flows: layoutOf(object) })
   }
 
   openLink(interfaceName: string): BpfLink | undefined {
@@ -67,9 +81,7 @@ export class Pins {
 
   /** Names of interfaces that have a pinned link. */
   linkNames(): string[] {
-    return !existsSync(this.path)
-      ? []
-      : readdirSync(this.path).flatMap((name) => (name.startsWith('link-') ? [name.slice('link-'.length)] : []))
+    return namesIn(this.path, 'link').map((name) => name.slice('link-'.length))
   }
 
   removeLink(interfaceName: string): void {
@@ -112,18 +124,28 @@ function isSameShape(a: MapShape, b: MapShape): boolean {
 /** Takes programs off their interfaces, forgets all flows and sets back what was set for them. Returns what was done, a line each. */
 export function detachPins(path: string, addon: NativeBpf = native()): string[] {
   if (!existsSync(path)) return [`nothing is pinned in ${path}`]
-  const names = unpin(path)
-  const settings = new Sysctls(new RememberedSettings(addon, join(path, SETTINGS_NAME)).read())
+  const links = namesIn(path, 'link').map((name) => name.slice('link-'.length))
+  const settings = new Sysctls(new PinnedTexts(addon, join(path, SETTINGS_NAME)).read())
   const restored = settings.restore()
-  rmSync(join(path, SETTINGS_NAME), { force: true })
+  for (const name of [...namesIn(path, 'link'), ...namesIn(path, 'map'), SETTINGS_NAME, LAYOUT_NAME])
+    rmSync(join(path, name), { force: true })
   if (readdirSync(path).length === 0) rmdirSync(path)
-  const links = names.flatMap((name) => (name.startsWith('link-') ? [name.slice('link-'.length)] : []))
   const told = links.length === 0 ? [`no program was pinned in ${path}`] : links.map((name) => `${name}: the program is off`)
   return [...told, ...restored]
 }
 
-function unpin(path: string): string[] {
-  const names = readdirSync(path).filter((name) => /^(map|link)-/.test(name))
-  for (const name of names) rmSync(join(path, name), { force: true })
-  return names
+function namesIn(path: string, kind: 'link' | 'map'): string[] {
+  return existsSync(path) ? readdirSync(path).filter((name) => name.startsWith(`${kind}-`)) : []
+}
+
+/** What the maps that flows depend on hold, in a few letters: other fields, or the same in other places, are other letters. */
+function layoutOf(object: BpfObject): string {
+  const structs = FLOW_STRUCTS.map((name) =>
+    object.layout(name).fields.map((field) => `${name}.${field.name} ${field.offset} ${field.size}`),
+  )
+  const words = ['flow_state', 'flow_flag'].map((name) => [...object.btf.enumerators(name)])
+  return createHash('sha256')
+    .update(JSON.stringify([structs, words]))
+    .digest('hex')
+    .slice(0, LAYOUT_LETTERS)
 }

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { addressBytes, EvenerError } from '../core/index.ts'
-import { BpfObject, type LoadedObject, loadObject, possibleCpus, shapeOf, type XdpMode } from '../kernel/bpf/index.ts'
+import { type BpfMap, BpfObject, type LoadedObject, loadObject, possibleCpus, shapeOf, type XdpMode } from '../kernel/bpf/index.ts'
 import { native } from '../kernel/index.ts'
 import { RouteSocket } from '../kernel/netlink/index.ts'
 import { Ageing } from './ageing.ts'
@@ -90,7 +90,7 @@ export class PacketPlane {
       const isTakenOver = pins !== undefined && pins.linkNames().length > 0
       if (!isTakenOver) undo.push(() => pins?.removeAll())
       const source = new BpfObject(readFileSync(OBJECT_PATH))
-      const object = load(source, options, pins)
+      const { object, pinned } = load(source, options, pins)
       undo.push(() => object.close())
       const words = new Vocabulary(source)
       writeSettings(object, words, options, routes)
@@ -99,6 +99,7 @@ export class PacketPlane {
       const attachments = new Attachments(native(), routes, object.program('balance'), pins, options.mode)
       undo.push(() => attachments.close(isTakenOver))
       attachments.set(options.interfaces)
+      pins?.pinMaps(source, object.maps, pinned)
       const plane = new PacketPlane({ object, words, attachments, pins, routes, tables, isTakenOver })
       plane.keepNeighbours()
       return plane
@@ -190,7 +191,12 @@ export class PacketPlane {
   }
 }
 
-function load(source: BpfObject, options: PacketPlaneOptions, pins: Pins | undefined): LoadedObject {
+/** The programs, with maps of their own where an earlier process has left none that will do. */
+function load(
+  source: BpfObject,
+  options: PacketPlaneOptions,
+  pins: Pins | undefined,
+): { object: LoadedObject; pinned: ReadonlyMap<string, BpfMap> } {
   const flowEntries = options.flowEntries ?? DEFAULT_FLOW_ENTRIES
   // Two places in each line: half of them stay free, so that nearly every flow finds one.
   const lines = 2 ** Math.ceil(Math.log2(flowEntries))
@@ -201,11 +207,10 @@ function load(source: BpfObject, options: PacketPlaneOptions, pins: Pins | undef
     if (definition === undefined) throw new EvenerError('BPF_OBJECT_INVALID', `the BPF object has no map ${name}`)
     return shapeOf(definition, sizes)
   }
-  const existing = pins?.openMaps(source, shape)
+  const pinned = pins?.openMaps(source, shape) ?? new Map<string, BpfMap>()
   const constants = { tick_nanoseconds: tickNanoseconds(), shortcut_mask: lines - 1, shortcut_seed: randomBytes(6).readUIntLE(0, 6) }
-  const object = loadObject(native(), source, { sizes, existing, constants })
-  if (pins !== undefined && existing?.size === 0) pins.pinMaps(object.maps)
-  return object
+  const object = loadObject(native(), source, { sizes, existing: pinned, constants })
+  return { object, pinned }
 }
 
 function writeTables(

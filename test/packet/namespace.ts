@@ -7,7 +7,7 @@ import { needsRoot } from '../support/needs.ts'
 const MARK = 'EVENER_TEST_NAMESPACE'
 
 /**
- * Runs a test file's tests in a network namespace of their own, which is gone with the process: the file calls this with all its tests.
+ * Runs a test file's tests in a network and a mount namespace of their own, which are gone with the process: the file calls this with all its tests.
  * Outside, it only starts itself again inside; what the tests there report goes to whoever listens to this process.
  */
 export function inNamespace(file: string, define: () => void): void {
@@ -20,7 +20,7 @@ export function inNamespace(file: string, define: () => void): void {
     test(`in a network namespace: ${basename(file)}`, need)
     return
   }
-  const words = ['--net', process.execPath, ...process.execArgv, file]
+  const words = ['--net', '--mount', process.execPath, ...process.execArgv, file]
   const { status } = spawnSync('unshare', words, { env: { ...process.env, [MARK]: file }, stdio: 'inherit' })
   process.exitCode = status ?? 1
 }

@@ -2,15 +2,15 @@ import { type BpfMap, createMap, type NativeBpf, openPinnedMap, pin } from '../k
 
 const MAP_TYPE_HASH = 1
 const FLAG_NO_PREALLOCATION = 1
-const MOST_SETTINGS = 1024
-const PATH_BYTES = 64
+const MOST_TEXTS = 1024
+const KEY_BYTES = 64
 const VALUE_BYTES = 16
 
 /**
- * What settings of /proc/sys were before they were changed, under a name in a BPF file system: it outlives the process as what the
- * settings are for does, and is gone with a restart of the machine as they are. A BPF file system keeps no files, hence a map.
+ * Short texts by name, under a path in a BPF file system: they outlive the process as the programs and tables beside them do, and are gone
+ * with a restart of the machine as they are. A BPF file system keeps no files, hence a map.
  */
-export class RememberedSettings {
+export class PinnedTexts {
   readonly #native: NativeBpf
   readonly #path: string
 
@@ -20,7 +20,7 @@ export class RememberedSettings {
   }
 
   read(): Record<string, string> {
-    const map = openPinnedMap(this.#native, this.#path, 'settings_before')
+    const map = openPinnedMap(this.#native, this.#path, 'texts')
     if (map === undefined) return {}
     try {
       return this.#readAll(map)
@@ -30,31 +30,31 @@ export class RememberedSettings {
   }
 
   /** Exactly these from now on. */
-  write(settings: Readonly<Record<string, string>>): void {
-    const known = openPinnedMap(this.#native, this.#path, 'settings_before')
-    if (known === undefined && Object.keys(settings).length === 0) return
+  write(texts: Readonly<Record<string, string>>): void {
+    const known = openPinnedMap(this.#native, this.#path, 'texts')
+    if (known === undefined && Object.keys(texts).length === 0) return
     const map = known ?? this.#create()
     try {
-      for (const path of Object.keys(this.#readAll(map))) if (!(path in settings)) map.delete(field(path, PATH_BYTES))
-      for (const [path, value] of Object.entries(settings)) map.set(field(path, PATH_BYTES), field(value, VALUE_BYTES))
+      for (const key of Object.keys(this.#readAll(map))) if (!(key in texts)) map.delete(field(key, KEY_BYTES))
+      for (const [key, value] of Object.entries(texts)) map.set(field(key, KEY_BYTES), field(value, VALUE_BYTES))
     } finally {
       map.close()
     }
   }
 
   #create(): BpfMap {
-    const shape = { name: 'settings_before', type: MAP_TYPE_HASH, keySize: PATH_BYTES, valueSize: VALUE_BYTES, maxEntries: MOST_SETTINGS }
+    const shape = { name: 'texts', type: MAP_TYPE_HASH, keySize: KEY_BYTES, valueSize: VALUE_BYTES, maxEntries: MOST_TEXTS }
     const map = createMap(this.#native, { ...shape, flags: FLAG_NO_PREALLOCATION }, 1)
     pin(this.#native, map.fd, this.#path)
     return map
   }
 
   #readAll(map: BpfMap): Record<string, string> {
-    const settings: Record<string, string> = {}
+    const texts: [string, string][] = []
     map.visit((keys, keyAt, values, valueAt) => {
-      settings[text(keys.subarray(keyAt, keyAt + PATH_BYTES))] = text(values.subarray(valueAt, valueAt + VALUE_BYTES))
+      texts.push([text(keys.subarray(keyAt, keyAt + KEY_BYTES)), text(values.subarray(valueAt, valueAt + VALUE_BYTES))])
     })
-    return settings
+    return Object.fromEntries(texts.sort())
   }
 }
 
