@@ -1,9 +1,18 @@
 import { randomBytes } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { addressBytes, EvenerError } from '../core/index.ts'
-import { type BpfMap, BpfObject, type LoadedObject, loadObject, possibleCpus, shapeOf, type XdpMode } from '../kernel/bpf/index.ts'
+import {
+  type BpfMap,
+  BpfObject,
+  indexKey,
+  type LoadedObject,
+  loadObject,
+  possibleCpus,
+  shapeOf,
+  type XdpMode,
+} from '../kernel/bpf/index.ts'
 import { native } from '../kernel/index.ts'
-import { RouteSocket } from '../kernel/netlink/index.ts'
+import { type LinkInfo, RouteSocket } from '../kernel/netlink/index.ts'
 import { Ageing } from './ageing.ts'
 import { Attachments } from './attachments.ts'
 import { mappedAddress, type PacketServer, type PacketService } from './definition.ts'
@@ -93,7 +102,7 @@ export class PacketPlane {
       const { object, pinned } = load(source, options, pins)
       undo.push(() => object.close())
       const words = new Vocabulary(source)
-      writeSettings(object, words, options, routes)
+      writeSettings(object, words, options)
       const tables = new ServiceTables(native(), object, words)
       writeTables(tables, services, object, words, routes)
       const attachments = new Attachments(native(), routes, object.program('balance'), pins, options.mode)
@@ -222,11 +231,12 @@ function writeTables(
 ): void {
   for (const { mirror } of services) if (mirror !== undefined) routes.demandLink(mirror.interfaceName)
   const links = routes.links()
+  writeLinks(object, words, links)
   writeMirrors(native(), object, words, services, links)
   tables.apply(services, (name) => links.find((link) => link.name === name)?.index ?? 0)
 }
 
-function writeSettings(object: LoadedObject, words: Vocabulary, options: PacketPlaneOptions, routes: RouteSocket): void {
+function writeSettings(object: LoadedObject, words: Vocabulary, options: PacketPlaneOptions): void {
   const value = words.settings.encode({
     tunnel_source4: options.tunnelSource4 === undefined ? new Uint8Array(16) : mappedAddress(options.tunnelSource4),
     tunnel_source6: options.tunnelSource6 === undefined ? new Uint8Array(16) : mappedAddress(options.tunnelSource6),
@@ -234,9 +244,11 @@ function writeSettings(object: LoadedObject, words: Vocabulary, options: PacketP
     generation: words.settings.read(object.map('settings').lookupAt(0), 0, 'generation'),
   })
   object.map('settings').setAt(0, value)
-  for (const link of routes.links()) {
-    if (link.vlan === undefined) continue
-    const key = new Uint8Array(Uint32Array.of(link.index).buffer)
-    object.map('links').set(key, words.link.encode({ parent: link.vlan.parent, vlan: link.vlan.id }))
+}
+
+/** Which interfaces are VLANs of others: packets for them leave by those. */
+function writeLinks(object: LoadedObject, words: Vocabulary, links: readonly LinkInfo[]): void {
+  for (const { index, vlan } of links) {
+    if (vlan !== undefined) object.map('links').set(indexKey(index), words.link.encode({ parent: vlan.parent, vlan: vlan.id }))
   }
 }

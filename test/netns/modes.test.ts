@@ -40,10 +40,16 @@ for (const forward of ['nat', 'fullnat', 'dr', 'tun'] as const) {
     await t.test('iperf3: TCP and UDP in both directions', () => {
       for (const family of FAMILIES) {
         for (const way of [[], ['-R']]) {
-          checkIperf(network, VIPS[family][0], '-n', '4M', ...way)
+          checkIperf(network, VIPS[family][0], '-n', '24M', ...way)
           checkIperf(network, VIPS[family][0], '-u', '-b', '20M', '-n', '400K', '-l', '1200', ...way)
         }
       }
+    })
+    await t.test('iperf3: datagrams in fragments', () => {
+      // A fragment with an outer header must still fit.
+      if (forward === 'tun') network.run('client', 'ip', 'link', 'set', 'c0', 'mtu', '1400')
+      for (const family of FAMILIES) checkIperf(network, VIPS[family][0], '-u', '-b', '20M', '-n', '1M', '-l', '4000')
+      if (forward === 'tun') network.run('client', 'ip', 'link', 'set', 'c0', 'mtu', '1500')
     })
     await t.test('dig: with onePacket every question of one port of the client goes to the next DNS server, and each is answered', () => {
       for (const family of FAMILIES) {
@@ -82,6 +88,7 @@ for (const forward of ['nat', 'fullnat', 'dr', 'tun'] as const) {
       assert.deepEqual([one.failed, other.failed], [0, 0])
       assert.ok(one.requests > 100 && other.requests > 100, JSON.stringify([one, other]))
       product.command('server', 'ready', 'load/b')
+      checkCounts(product)
     })
     await t.test('wrk while a server dies: only what was under way until its check failed is lost', async () => {
       const load = startWrk(network, `http://${VIPS[4][0]}:${LOAD_PORT}/`, 3, false)
@@ -100,6 +107,18 @@ for (const forward of ['nat', 'fullnat', 'dr', 'tun'] as const) {
       for (const kind of kindsOf(forward)) for (const family of FAMILIES) checkDrained(network, FIRST_PORT[kind], VIPS[family][0])
     })
   })
+}
+
+/** What is counted for a server is what its flows are, after thousands of them. */
+function checkCounts(product: Product): void {
+  const flows = product.flows(100_000).filter(({ service }) => service === 'load')
+  for (const { service, server, active, inactive } of product.status().servers) {
+    if (service !== 'load') continue
+    const own = flows.filter((flow) => flow.server === server).map(({ state }) => state)
+    const established = own.filter((state) => state === 'established').length
+    const young = own.filter((state) => state === 'new').length
+    assert.deepEqual([active, inactive], [established, own.length - established - young], server)
+  }
 }
 
 function kindsOf(forward: Forward): readonly ('ipip' | 'gue')[] {

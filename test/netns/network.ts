@@ -5,6 +5,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 
+const MOST_OUTPUT_BYTES = 1 << 26
+
 let nextNetwork = 0
 const open = new Set<Network>()
 
@@ -78,7 +80,11 @@ export class Network {
   }
 
   run(space: string, ...words: string[]): string {
-    return execFileSync('ip', ['netns', 'exec', this.space(space), ...words], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] })
+    return execFileSync('ip', ['netns', 'exec', this.space(space), ...words], {
+      encoding: 'utf8',
+      stdio: ['ignore', 'pipe', 'pipe'],
+      maxBuffer: MOST_OUTPUT_BYTES,
+    })
   }
 
   start(space: string, ...words: string[]): ChildProcess {

@@ -29,7 +29,7 @@ export function checkIperf(network: Network, host: string, ...words: string[]): 
   if (words.includes('-u')) {
     assert.ok(end.sum !== undefined && end.sum.packets > 100 && end.sum.lost_packets < end.sum.packets / 2, JSON.stringify(end.sum))
   } else {
-    assert.ok((end.sum_received?.bytes ?? 0) > 2 << 20, JSON.stringify(end.sum_received))
+    assert.ok((end.sum_received?.bytes ?? 0) > 8 << 20, JSON.stringify(end.sum_received))
   }
 }
 

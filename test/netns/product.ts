@@ -64,12 +64,15 @@ export class Product {
     return this.#network.run(this.#space, process.execPath, EVENER, ...words)
   }
 
-  status(): { servers: { service: string; server: string; active: number; flows: number }[]; counters: Record<string, number> } {
+  status(): {
+    servers: { service: string; server: string; active: number; inactive: number; flows: number }[]
+    counters: Record<string, number>
+  } {
     return JSON.parse(this.command('packet', 'status', '--json'))
   }
 
-  flows(): { service: string; server: string; state: string; clientPort: number }[] {
-    return JSON.parse(this.command('packet', 'flows', '--json')).flows
+  flows(limit = 1000): { service: string; server: string; state: string; clientPort: number }[] {
+    return JSON.parse(this.command('packet', 'flows', '--json', '--limit', String(limit))).flows
   }
 
   reload(configuration: object): string {

@@ -5,6 +5,7 @@ import { type TestContext, test } from 'node:test'
 import { needsRoot } from '../support/needs.ts'
 import { Network } from './network.ts'
 import { Product } from './product.ts'
+import { EVENER } from './web.ts'
 
 const NEEDED = needsRoot('ip', 'ethtool', 'taskset')
 
@@ -51,6 +52,28 @@ test('another program on an interface is left there, and ours comes on none', NE
   network.run('lb', 'ip', 'link', 'set', 'e1', 'xdpdrv', 'obj', object, 'sec', 'xdp')
   assert.match(await refusal(network, configuration({})), /^evener: another XDP program is on interface e1/)
   assert.match(network.run('lb', 'ip', 'link', 'show', 'e1'), /prog\/xdp/)
+})
+
+test('an interface without native XDP gets generic XDP and the log says so, unless native is demanded', NEEDED, async (t) => {
+  const network = lay(t)
+  network.run('lb', 'ip', 'link', 'add', 'br9', 'type', 'bridge')
+  network.run('lb', 'ip', 'link', 'set', 'br9', 'up')
+  const interfaces = ['e0', 'br9']
+  const text = await refusal(network, configuration({ interfaces }, { pins: 'none', mode: 'native' }))
+  assert.match(text, /^evener: .*br9.*native/)
+  const product = await Product.start(network, 'lb', { ...configuration({ interfaces }), admin: { bind: '127.0.0.1:9900' } })
+  assert.match(product.log.join('\n'), /"level":"warn","message":"br9: generic XDP \(the driver has no native XDP; slower\)"/)
+  assert.match(product.log.join('\n'), /"level":"info","message":"e0: native XDP"/)
+  assert.equal(await product.stop(), 0)
+  assert.doesNotMatch(network.run('lb', 'ip', 'link', 'show', 'br9'), /xdp/)
+})
+
+test('evener realserver names an interface that is not there, and changes nothing', NEEDED, (t) => {
+  const network = lay(t)
+  const words = ['realserver', '--vip', '10.9.0.100', '--mode', 'dr', '--interface', 'e7', '--state', join(network.folder, 'state')]
+  assert.throws(() => network.run('lb', process.execPath, EVENER, ...words), /there is no interface "e7"; there are lo, e0, e1/)
+  assert.equal(network.run('lb', 'sysctl', '-n', 'net.ipv4.conf.all.arp_ignore'), '0\n')
+  assert.doesNotMatch(network.run('lb', 'ip', '-o', 'addr', 'show', 'lo'), /10\.9\.0\.100/)
 })
 
 test('a folder for pins that is on no BPF file system is told', NEEDED, async (t) => {

@@ -130,6 +130,30 @@ inNamespace(import.meta.filename, () => {
     )
   })
 
+  test('a packet to servers behind a VLAN interface gets its tag, and loses that it came with', () => {
+    for (const forward of ['nat', 'dr', 'tun'] as const) {
+      withPlane([service({ forward })], (fixture) => {
+        // As if s0 were VLAN 9 of itself: what leaves by it does so with a tag.
+        const link = new Uint8Array(Uint32Array.of(fixture.servers, 9).buffer)
+        fixture.plane.object.map('links').set(new Uint8Array(Uint32Array.of(fixture.servers).buffer), link)
+        for (const tags of [[], [7], [3, 7]]) {
+          const { verdict, bytes } = fixture.fromClient(buildFrame({ ...syn, tags }))
+          const frame = readFrame(bytes)
+          assert.equal(verdict, 'redirect')
+          assert.deepEqual([frame.tags, frame.destinationMac, frame.problems], [[9], SERVER_MAC(11), []])
+          assert.equal(frame.destination, forward === 'dr' ? VIP : '10.2.0.11')
+        }
+      })
+    }
+  })
+
+  test('a packet that leaves by the interface it came by keeps its tags', () => {
+    withPlane([service({ forward: 'dr' })], (fixture) => {
+      const { verdict, bytes } = fixture.fromServer(buildFrame({ ...syn, tags: [3, 7] }))
+      assert.deepEqual([verdict, readFrame(bytes).tags, readFrame(bytes).destinationMac], ['tx', [3, 7], SERVER_MAC(11)])
+    })
+  })
+
   test('a packet that is not for a service is passed on untouched', () => {
     withPlane([service({ forward: 'nat' })], (fixture) => {
       const others = [

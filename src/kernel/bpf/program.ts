@@ -166,6 +166,10 @@ export function attachXdp(
   if (result === -ERRNO.EBUSY) {
     throw new EvenerError('PACKET_BUSY', `another XDP program is on interface ${interfaceName} (ip link shows it); take it off first`)
   }
+  if (mode === 'native' && result === -ERRNO.EOPNOTSUPP) {
+    const text = `the driver of interface ${interfaceName} has no native XDP, which packet.mode demands; "auto" falls back to generic XDP`
+    throw new EvenerError('PACKET_UNSUPPORTED', text)
+  }
   if (mode === 'native') throw bpfFailure(`attaching ${program.name} in the driver of ${interfaceName}`, result)
   const fallback = checked(`attaching ${program.name} to ${interfaceName}`, attempt(XDP_GENERIC))
   return { link: new BpfLink(native, fallback), mode: 'generic' }
