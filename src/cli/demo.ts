@@ -1,5 +1,6 @@
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { relative } from 'node:path'
 import { Command } from 'commander'
 import { planFromInput } from '../config/index.ts'
 import { serve } from './serve.ts'
@@ -62,15 +63,24 @@ function introduce(
   { listen, listenTls, admin }: { listen: string; listenTls: string; admin: string },
   addresses: readonly string[],
 ): string {
+  const program = nameOfProgram()
+  const watch = `${program} top`
+  const drain = `${program} server drain demo/bee`
   return `
   balancer   http://${listen}/     https://${listenTls}/ (its certificate is made on the spot: curl -k)
   status     http://${admin}/api/v1/status     (metrics: /metrics)
   servers    ${NAMES.map((name, index) => `${name} ${addresses[index]}`).join('   ')}
 
-  Try:  curl http://${listen}/hello        again and again, and watch the lines below
-        evener top                         in another terminal
-        evener server drain demo/bee       and it gets no more requests
-        Ctrl-C                             ends it
+  Try:  ${`curl http://${listen}/hello`.padEnd(drain.length)}     again and again, and watch the lines below
+        ${watch.padEnd(drain.length)}     in another terminal
+        ${drain}     and it gets no more requests
+        ${'Ctrl-C'.padEnd(drain.length)}     ends it
 
 `
+}
+
+/** How to start another command: installed it has a name, in a checkout it is a file. */
+function nameOfProgram(): string {
+  const started = process.argv[1] ?? ''
+  return started.endsWith('.js') ? `node ${relative(process.cwd(), started)}` : 'evener'
 }
