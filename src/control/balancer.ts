@@ -2,7 +2,7 @@ import { availableParallelism } from 'node:os'
 import { type Diagnostic, formatBriefly, type Plan } from '../config/index.ts'
 import { formatAddress, type SocketAddress } from '../core/index.ts'
 import { createEventLog, type EventLog } from '../observe/index.ts'
-import { PoolTable } from '../pool/index.ts'
+import { forgetWorker, PoolTable } from '../pool/index.ts'
 import type { ChallengeAnswers, TlsFiles } from '../proxy/index.ts'
 import { acmeMetrics } from './acme/metrics.ts'
 import { AcmeOrders } from './acme/orders.ts'
@@ -281,7 +281,7 @@ export class Balancer implements AdminTarget {
     this.#workers.on('error', (index, message) => log.error(`worker ${index}: ${message}`))
     this.#workers.on('warning', (message) => log.warn(message))
     this.#workers.on('died', (index) => {
-      this.pools.table.forgetWorker(index)
+      forgetWorker(this.pools.table, index)
       this.#observation.forgetWorker(index)
     })
     this.#workers.on('restarted', (_index, reason) => log.error(`${reason}; it was started again`))

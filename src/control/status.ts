@@ -12,6 +12,7 @@ import {
   type PoolTable,
   type ServerPlan,
   type SourceStatus,
+  serverTotals,
   type Upkeep,
 } from '../pool/index.ts'
 import type { Generation } from './generations.ts'
@@ -139,7 +140,7 @@ function isAvailable({ health, admin, weight, sharePercent, ejected }: ServerSta
 }
 
 function describeServer(server: ServerPlan, slot: number, table: PoolTable): Omit<ServerStatus, 'source' | 'check' | 'agent'> {
-  const totals = table.totals(slot)
+  const totals = serverTotals(table, slot)
   const changedAt = table.changedAt(slot)
   const ramp = table.ramp(slot)
   return {

@@ -11,7 +11,8 @@
  */
 export type { AgentReport } from './agent/report.ts'
 export { readAgentLine } from './agent/text.ts'
-export { type AlgorithmDescription, type AlgorithmName, type AlgorithmOption, CATALOGUE, describeAlgorithm } from './algorithm/catalogue.ts'
+export { type AlgorithmName, CATALOGUE, describeAlgorithm } from './algorithm/catalogue.ts'
+export type { AlgorithmDescription, AlgorithmOption } from './algorithm/description.ts'
 export { fillMaglev } from './algorithm/maglev.ts'
 export { WeightedTurn } from './algorithm/turn.ts'
 export type { Breaker } from './breaker.ts'
@@ -44,6 +45,7 @@ export * from './discovery/index.ts'
 export { hashBytes, hashText } from './hash.ts'
 export { type HashKey, hashKeyBytes, hashKeyFrom } from './hash-key.ts'
 export type { TableLimits } from './layout.ts'
+export { forgetWorker, type ServerTotals, serverTotals } from './ledgers.ts'
 export type { EjectionChange } from './outliers.ts'
 export { type CookieMode, type CookiePersistence, PersistenceCookie, type ReadCookie } from './persistence/cookie.ts'
 export type { ValueFormat } from './persistence/server-value.ts'
@@ -68,7 +70,7 @@ export {
   OUTCOME,
   type Outcome,
 } from './state.ts'
-export { type PoolState, PoolTable, type ServerTotals } from './table.ts'
+export { type PoolState, PoolTable } from './table.ts'
 export { type PoolEvent, type Session, Upkeep, type UpkeptPool } from './upkeep.ts'
 export { QUEUE_PRIORITIES, type QueueHost, Waiter, type WaitQueue, type WaitTarget } from './wait-queue.ts'
 export { WakeLine } from './wake-line.ts'

@@ -1,6 +1,7 @@
 import type { OutlierDefinition, PoolDefinition } from './definition.ts'
 import { EJECTION, type Ejection, Ejector } from './ejector.ts'
 import { SERVER } from './layout.ts'
+import { serverTotals } from './ledgers.ts'
 import type { SlotAssignment } from './slots.ts'
 import type { PoolTable } from './table.ts'
 
@@ -83,7 +84,7 @@ export class Outliers {
     const subjects = definition.servers.map((server, index): Subject => {
       const stays = known.get(slots[index])
       if (stays?.server === server.name) return stays
-      const { requests, failures, latencySumMs, responses } = this.#table.totals(slots[index])
+      const { requests, failures, latencySumMs, responses } = serverTotals(this.#table, slots[index])
       const isOut = this.#table.isEjected(slots[index])
       return { server: server.name, slot: slots[index], row: rows[index], isOut, requests, failures, latencySumMs, responses }
     })
@@ -124,7 +125,7 @@ export class Outliers {
     const { outliers, subjects } = ward
     const judged: { row: number; successRate: number; meanMs: number }[] = []
     for (const subject of subjects) {
-      const { requests, failures, latencySumMs, responses } = this.#table.totals(subject.slot)
+      const { requests, failures, latencySumMs, responses } = serverTotals(this.#table, subject.slot)
       const count = requests - subject.requests
       const answered = responses - subject.responses
       const meanMs = answered > 0 ? (latencySumMs - subject.latencySumMs) / answered : 0

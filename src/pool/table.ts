@@ -4,11 +4,9 @@ import {
   DEFAULT_TABLE_LIMITS,
   HEADER,
   HEADER_WORDS,
-  LEDGER,
   LEDGER_DOUBLES,
   POOL,
   POOL_WORDS,
-  QUEUE,
   QUEUE_WORDS,
   SERVER,
   SERVER_WORDS,
@@ -20,20 +18,6 @@ import {
 } from './layout.ts'
 import { combineState } from './server-state.ts'
 import { type Admin, BREAKER_NAMES, type BreakerName, HEALTH, type Health } from './state.ts'
-
-/** What all workers together did with one server. Counts since its slot was allocated. */
-export interface ServerTotals {
-  requests: number
-  failures: number
-  bytesSent: number
-  bytesReceived: number
-  connects: number
-  connectFailures: number
-  timeouts: number
-  latencySumMs: number
-  /** Responses that latencySumMs is the sum of. */
-  responses: number
-}
 
 /** What status shows of a pool. */
 export interface PoolState {
@@ -110,31 +94,6 @@ export class PoolTable {
 
   oldestPlan(worker: number): number {
     return Atomics.load(this.words, this.workerRow(worker) + WORKER.OLDEST_PLAN)
-  }
-
-  /** Takes back what a dead worker had active and waiting, and its hold on plans. To be called once the thread is known to be gone. */
-  forgetWorker(worker: number): void {
-    for (let slot = 0; slot < this.limits.servers; slot++) {
-      const ledger = this.ledgerRow(worker, slot)
-      const row = this.serverRow(slot)
-      const active = this.ledgers[ledger + LEDGER.ACTIVE]
-      const connections = this.ledgers[ledger + LEDGER.CONNECTIONS]
-      if (active !== 0) {
-        Atomics.sub(this.words, row + SERVER.ACTIVE, active)
-        Atomics.sub(this.words, this.poolRow(this.words[row + SERVER.POOL]) + POOL.ACTIVE, active)
-      }
-      if (connections !== 0) {
-        Atomics.sub(this.words, row + SERVER.CONNECTIONS, connections)
-        Atomics.sub(this.words, this.poolRow(this.words[row + SERVER.POOL]) + POOL.CONNECTIONS, connections)
-      }
-      this.ledgers[ledger + LEDGER.ACTIVE] = 0
-      this.ledgers[ledger + LEDGER.CONNECTIONS] = 0
-    }
-    for (let pool = 0; pool < this.limits.pools; pool++) {
-      const waiting = Atomics.exchange(this.words, this.queueRow(pool, worker) + QUEUE.COUNT, 0)
-      if (waiting !== 0) Atomics.sub(this.words, this.poolRow(pool) + POOL.QUEUED, waiting)
-    }
-    this.holdPlan(worker, 0)
   }
 
   health(slot: number): Health {
@@ -286,25 +245,6 @@ export class PoolTable {
   /** Thousandths of its resources that the server has left, for the algorithm `resource`. */
   setCapacity(slot: number, thousandths: number): void {
     this.#storeShare(slot, SERVER.CAPACITY, thousandths)
-  }
-
-  totals(slot: number): ServerTotals {
-    const sum = (field: number): number => {
-      let total = 0
-      for (let worker = 0; worker < this.limits.workers; worker++) total += this.ledgers[this.ledgerRow(worker, slot) + field]
-      return total
-    }
-    return {
-      requests: sum(LEDGER.REQUESTS),
-      failures: sum(LEDGER.FAILURES),
-      bytesSent: sum(LEDGER.BYTES_SENT),
-      bytesReceived: sum(LEDGER.BYTES_RECEIVED),
-      connects: sum(LEDGER.CONNECTS),
-      connectFailures: sum(LEDGER.CONNECT_FAILURES),
-      timeouts: sum(LEDGER.TIMEOUTS),
-      latencySumMs: sum(LEDGER.LATENCY_SUM_MS),
-      responses: sum(LEDGER.RESPONSES),
-    }
   }
 
   /** Tells every worker to look at the pool of the server row again. State must be stored before. */

@@ -1,7 +1,8 @@
 import { z } from 'zod'
 import { options, requestKey } from '../../schema/index.ts'
 import type { AlgorithmPlan } from '../plan.ts'
-import { type AlgorithmDescription, type AlgorithmName, type AlgorithmOption, CATALOGUE, describeAlgorithm } from './catalogue.ts'
+import { type AlgorithmName, CATALOGUE, describeAlgorithm } from './catalogue.ts'
+import type { AlgorithmDescription, AlgorithmOption } from './description.ts'
 
 type Value = string | number | boolean
 type Alias = (typeof CATALOGUE)[number]['aliases'][number]

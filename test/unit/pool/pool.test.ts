@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { ADMIN, ALL_FULL, HEALTH, NONE_AVAILABLE, OUTCOME, Pool } from '../../../src/pool/index.ts'
+import { ADMIN, ALL_FULL, forgetWorker, HEALTH, NONE_AVAILABLE, OUTCOME, Pool, serverTotals } from '../../../src/pool/index.ts'
 import { bench, count, definition, server, weighted } from '../../support/pool.ts'
 
 test('round robin takes servers in order', () => {
@@ -113,7 +113,7 @@ test('reports add up over workers', () => {
   one.pool.addBytes(0, 10, 20)
   two.addBytes(0, 1, 2)
   one.pool.connectionOpened(0)
-  assert.deepEqual(one.table.totals(one.slot(0)), {
+  assert.deepEqual(serverTotals(one.table, one.slot(0)), {
     requests: 3,
     failures: 1,
     bytesSent: 11,
@@ -133,7 +133,7 @@ test('a worker that died takes its active requests with it', () => {
   const two = new Pool(definition(weighted(1, 1)), one.assignment.pools[0], one.table, 1)
   assert.ok(one.pool.acquire(0) && two.acquire(0) && two.acquire(1))
   two.connectionOpened(1)
-  one.table.forgetWorker(1)
+  forgetWorker(one.table, 1)
   assert.deepEqual(
     one.pool.servers.map((server) => [server.active, server.connections]),
     [

@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import { test } from 'node:test'
 import { Worker } from 'node:worker_threads'
 import {
+  forgetWorker,
   Pool,
   type PoolDefinition,
   PoolTable,
@@ -159,7 +160,7 @@ test('places that come about without a release are found by expire()', () => {
   assert.ok(pools[0].acquire(0))
   wait('r0', 1)
   settle()
-  table.forgetWorker(0)
+  forgetWorker(table, 0)
   queue(1).expire(10)
   assert.deepEqual(log, ['r0'])
 })
@@ -169,7 +170,7 @@ test('a worker that died takes its waiting requests with it', () => {
   assert.ok(pools[0].acquire(0))
   wait('dead', 1)
   wait('alive', 2)
-  table.forgetWorker(1)
+  forgetWorker(table, 1)
   assert.ok(wait('next', 0).entered)
   pools[0].release(0)
   settle()
