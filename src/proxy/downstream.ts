@@ -1,11 +1,12 @@
-import { ClientAddress, IP_TEXT_BYTES, writeIp } from '../core/index.ts'
-import { type CloseReason, type Connection, type ConnectionHandler, Timer, type TimerTarget } from '../engine/index.ts'
-import { parseRequestHead, REJECTIONS } from '../http/index.ts'
+import { ClientAddress } from '../core/index.ts'
+import type { CloseReason, Connection, ConnectionHandler, TimerTarget } from '../engine/index.ts'
+import { ClientDeadline, VERDICT } from './client-deadline.ts'
 import type { Exchange } from './exchange.ts'
 import { HeadBuffer } from './head-buffer.ts'
+import { identify } from './identify.ts'
 import type { ListenerState } from './listener.ts'
-import { literal } from './literal.ts'
 import type { ProxiedClient } from './proxied-client.ts'
+import { readHead } from './read-head.ts'
 import { SliceQueue } from './slice-queue.ts'
 import { TERMINATION } from './termination.ts'
 import type { ProxyWorker } from './worker.ts'
@@ -15,18 +16,12 @@ export const PHASE = { HEAD: 0, BODY: 1, WAIT: 2, TUNNEL: 3, LINGER: 4, CLOSED: 
 
 /** Bytes that may wait for their turn (pipelined requests, a body before its server is connected) before reading pauses. */
 const STASH_LIMIT_BYTES = 64 * 1024
-/** After an answer that closes, what the client still sends is read and dropped up to these limits, so that no RST overtakes the answer. */
+/** After an answer that closes, what the client still sends is read and dropped up to this limit, so that no RST overtakes the answer. */
 const LINGER_LIMIT_BYTES = 1024 * 1024
-const LINGER_MS = 2000
 
 const UPPER_A = 0x41
 const UPPER_Z = 0x5a
 const NO_BYTES = new Uint8Array(0)
-/** RFC 7239 §6.2, for clients on a Unix socket. */
-const UNKNOWN = literal('unknown')
-
-/** Where a client's address is written before it is kept. */
-const text = new Uint8Array(IP_TEXT_BYTES)
 
 const PAUSED_BY_STASH = 1
 const PAUSED_BY_UPSTREAM = 2
@@ -61,7 +56,7 @@ export class DownstreamConnection implements ConnectionHandler, TimerTarget {
   subjectLine: Uint8Array = NO_BYTES
   /** The peer is one whose Forwarded and X-Forwarded-* are believed. */
   isTrusted = false
-  readonly #timer: Timer
+  readonly #deadline: ClientDeadline
   readonly #stash: SliceQueue
   readonly #head: HeadBuffer
   #feeding = false
@@ -70,9 +65,6 @@ export class DownstreamConnection implements ConnectionHandler, TimerTarget {
   #lingeredBytes = 0
   /** The client said that its request is the last one: nothing of it can come behind. */
   #isLastRequest = false
-  #sentAtArm = 0
-  /** How long a closing connection has not taken a byte. */
-  #stalledMs = 0
 
   constructor(worker: ProxyWorker, listener: ListenerState, connection: Connection, proxied: ProxiedClient | null) {
     this.worker = worker
@@ -80,11 +72,11 @@ export class DownstreamConnection implements ConnectionHandler, TimerTarget {
     this.connection = connection
     this.proxied = proxied
     this.isSecure = connection.secure !== null
-    this.#timer = new Timer(this)
+    this.#deadline = new ClientDeadline(worker.engine.timers, connection, this)
     this.#stash = new SliceQueue(worker.engine.blocks)
     this.#head = new HeadBuffer(worker.engine.blocks)
     worker.remember(this)
-    this.#arm(listener.current.timeouts.requestHeadMs)
+    this.#deadline.arm(listener.current.timeouts.requestHeadMs)
   }
 
   /** Between two requests, with nothing of the next one read. */
@@ -135,7 +127,7 @@ export class DownstreamConnection implements ConnectionHandler, TimerTarget {
 
   closed(_connection: Connection, _reason: CloseReason): void {
     this.phase = PHASE.CLOSED
-    this.worker.engine.timers.disarm(this.#timer)
+    this.#deadline.disarm()
     this.exchange?.downstreamClosed()
     this.#stash.clear()
     this.#head.release()
@@ -175,7 +167,7 @@ export class DownstreamConnection implements ConnectionHandler, TimerTarget {
     }
     this.phase = PHASE.HEAD
     this.unpause(PAUSED_BY_UPSTREAM)
-    this.#arm(this.listener.current.timeouts.idleMs)
+    this.#deadline.arm(this.listener.current.timeouts.idleMs)
     this.resumeFeeding()
     if (this.#hasEnded && this.phase === PHASE.HEAD && this.#stash.count === 0) this.#endBetweenRequests()
   }
@@ -194,8 +186,7 @@ export class DownstreamConnection implements ConnectionHandler, TimerTarget {
     else this.connection.end()
     this.#paused = 0
     this.connection.resume()
-    this.#stalledMs = 0
-    this.#arm(LINGER_MS)
+    this.#deadline.armLinger()
   }
 
   /** Reads what waited in the stash, as far as the phase allows. */
@@ -231,17 +222,31 @@ export class DownstreamConnection implements ConnectionHandler, TimerTarget {
     if (this.#paused === 0) this.connection.resume()
   }
 
+  /** A head has begun to arrive. */
+  armHead(): void {
+    this.#deadline.arm(this.listener.current.timeouts.requestHeadMs)
+  }
+
   armBody(): void {
-    this.#arm(this.exchange?.route?.timeouts.requestBodyMs ?? this.listener.current.timeouts.requestBodyMs)
+    this.#deadline.arm(this.exchange?.route?.timeouts.requestBodyMs ?? this.listener.current.timeouts.requestBodyMs)
   }
 
   /** The client does not take its response: from now on it has the send time-out to go on. */
   armStalled(): void {
-    this.#arm(this.listener.current.timeouts.sendMs)
+    this.#deadline.arm(this.listener.current.timeouts.sendMs)
   }
 
   disarm(): void {
-    this.worker.engine.timers.disarm(this.#timer)
+    this.#deadline.disarm()
+  }
+
+  /** A request's head is complete. */
+  begin(exchange: Exchange, headStart: number): void {
+    if (this.requestCount++ === 0) identify(this)
+    this.exchange = exchange
+    this.phase = PHASE.BODY
+    this.#isLastRequest = !exchange.request.keepAlive
+    exchange.begin(headStart)
   }
 
   /** Answers a request whose head could not be read, and closes. */
@@ -259,7 +264,7 @@ export class DownstreamConnection implements ConnectionHandler, TimerTarget {
         case PHASE.HEAD:
           // Who sends requests without reading answers waits, or its answers would fill the memory.
           if (this.connection.isCongested) return at
-          next = this.#readHead(at, end)
+          next = readHead(this, this.#head, at, end)
           break
         case PHASE.BODY:
           next = (this.exchange as Exchange).readBody(at, end)
@@ -277,82 +282,6 @@ export class DownstreamConnection implements ConnectionHandler, TimerTarget {
       at = next
     }
     return at
-  }
-
-  #readHead(start: number, end: number): number {
-    if (!this.#head.isEmpty) return this.#continueHead(start, end)
-    const exchange = this.worker.takeExchange(this)
-    const consumed = parseRequestHead(this.worker.engine.memory, start, end, exchange.request, this.listener.current.headLimits)
-    if (consumed > 0) {
-      this.#begin(exchange, start)
-      return consumed
-    }
-    this.worker.giveBackExchange(exchange)
-    if (consumed < 0) {
-      this.#refuseHead(-consumed)
-      return end
-    }
-    this.#arm(this.listener.current.timeouts.requestHeadMs)
-    return this.#appendHead(start, end)
-  }
-
-  /** The head came in several pieces: they are put together in a block of their own. The search for its end never starts over. */
-  #continueHead(start: number, end: number): number {
-    const taken = this.#appendHead(start, end)
-    const limits = this.listener.current.headLimits
-    if (this.phase !== PHASE.HEAD || !this.#head.isWorthParsing(limits)) return taken
-    const exchange = this.worker.takeExchange(this)
-    const consumed = parseRequestHead(this.worker.engine.memory, this.#head.start, this.#head.end, exchange.request, limits)
-    if (consumed > 0) {
-      const surplus = this.#head.end - consumed
-      this.#begin(exchange, this.#head.start)
-      this.#head.release()
-      return taken - surplus
-    }
-    this.worker.giveBackExchange(exchange)
-    if (consumed < 0) {
-      this.#refuseHead(-consumed)
-      return end
-    }
-    return taken
-  }
-
-  #appendHead(start: number, end: number): number {
-    const taken = this.#head.append(start, end)
-    if (taken !== -1) return taken
-    this.refuse(TERMINATION.OVERLOAD, 503)
-    return end
-  }
-
-  #begin(exchange: Exchange, headStart: number): void {
-    if (this.requestCount++ === 0) this.#identify()
-    this.exchange = exchange
-    this.phase = PHASE.BODY
-    this.#isLastRequest = !exchange.request.keepAlive
-    exchange.begin(headStart)
-  }
-
-  /** Asks the socket for the peer once, so that a connection without a request costs no system call for it. */
-  #identify(): void {
-    const { clientSubject } = this.listener.current
-    if (clientSubject !== null && this.connection.secure !== null) this.subjectLine = clientSubject.line(this.connection.secure)
-    if (this.proxied === null) this.connection.readRemoteIp(this.client)
-    else this.client.copy(this.proxied.source)
-    if (this.client.family === 0) {
-      this.clientBytes = UNKNOWN
-      this.forwardedNode = UNKNOWN
-      return
-    }
-    this.isTrusted = this.listener.current.trusted.contains(this.client)
-    // An IPv4 client of an IPv6 listener is written as the IPv4 client that it is.
-    this.clientBytes = text.slice(0, writeIp(text, 0, this.client))
-    // RFC 7239 §6.1: an IPv6 address stands in brackets and quotes.
-    this.forwardedNode = this.client.family === 6 ? literal(`"[${String.fromCharCode(...this.clientBytes)}]"`) : this.clientBytes
-  }
-
-  #refuseHead(reject: number): void {
-    const reason = REJECTIONS[reject]
-    this.refuse(TERMINATION.REQUEST_REFUSED, reason.status, reason.sentence)
   }
 
   /** Only what looks like a method gets an answer; the rest is none of HTTP. */
@@ -384,28 +313,14 @@ export class DownstreamConnection implements ConnectionHandler, TimerTarget {
   }
 
   #expireStalled(sendMs: number): void {
-    if (this.connection.sentBytes !== this.#sentAtArm) {
-      this.#arm(sendMs)
-      return
-    }
+    if (this.#deadline.judgeStalled(sendMs) === VERDICT.WAIT) return
     if (this.exchange !== null) this.exchange.abort(TERMINATION.CLIENT_STALLED)
     else this.connection.reset()
   }
 
-  /** A slow client may still be taking its answer. What the kernel has of it is delivered after close(), but not after reset(). */
   #expireLingering(sendMs: number): void {
-    const hasMoved = this.connection.sentBytes !== this.#sentAtArm
-    this.#stalledMs = hasMoved ? 0 : this.#stalledMs + LINGER_MS
-    if (hasMoved) this.#arm(LINGER_MS)
-    else if (this.connection.queuedBytes === 0) this.connection.close()
-    else if (sendMs === 0 || this.#stalledMs < sendMs) this.#arm(LINGER_MS)
-    else this.connection.reset()
-  }
-
-  /** 0 is no limit. */
-  #arm(delayMs: number): void {
-    this.#sentAtArm = this.connection.sentBytes
-    if (delayMs === 0) this.disarm()
-    else this.worker.engine.timers.arm(this.#timer, delayMs)
+    const verdict = this.#deadline.judgeLingering(sendMs)
+    if (verdict === VERDICT.CLOSE) this.connection.close()
+    else if (verdict === VERDICT.RESET) this.connection.reset()
   }
 }
