@@ -53,7 +53,7 @@ export function readMemory(pid: number): number {
 }
 
 /** Time on a CPU in nanosecond steps, the same sum that utime and stime divide; absent without CONFIG_SCHED_INFO. */
-function readRunTime(folder: string): number | undefined {
+export function readRunTime(folder: string): number | undefined {
   try {
     return Number(readFileSync(`${folder}/schedstat`, 'latin1').split(' ')[0]) / 1000
   } catch {
