@@ -21,9 +21,10 @@ import { workFolder } from './harness/work-folder.ts'
 import { nginxStream } from './tcp/contenders.ts'
 
 const CASES = [
-  { name: 'datagrams-64', title: '100 bytes there and back, 64 clients', clients: 64, bytes: 100 },
-  { name: 'datagrams-512', title: '100 bytes there and back, 512 clients', clients: 512, bytes: 100 },
-  { name: 'datagrams-1400', title: '1400 bytes there and back, 64 clients', clients: 64, bytes: 1400 },
+  { name: 'datagrams-64', title: '100 bytes there and back, 64 clients', clients: 64, bytes: 100, burst: 1 },
+  { name: 'datagrams-512', title: '100 bytes there and back, 512 clients', clients: 512, bytes: 100, burst: 1 },
+  { name: 'datagrams-1400', title: '1400 bytes there and back, 64 clients', clients: 64, bytes: 1400, burst: 1 },
+  { name: 'bursts-1200', title: '16 × 1200 bytes there and back, 16 clients', clients: 16, bytes: 1200, burst: 16 },
 ] as const
 
 const all: Contenders = {
@@ -58,7 +59,7 @@ const results: object[] = []
 for (const one of CASES.filter(({ name }) => flags.cases.includes(name))) {
   const runs = new Map<string, { costMicros: number; perSecond: number; p50: number; p99: number; lost: number }[]>()
   for (let round = 0; round < flags.rounds; round++) {
-    for (const name of chosen) runs.set(name, [...(runs.get(name) ?? []), await runOnce(name, one.clients, one.bytes)])
+    for (const name of chosen) runs.set(name, [...(runs.get(name) ?? []), await runOnce(name, one.clients, one.bytes, one.burst)])
   }
   console.log(`\n${one.title}`)
   const medians = chosen.map((name) => {
@@ -109,7 +110,7 @@ async function start(contender: Contender): Promise<{ pid: number; port: number 
   }
 }
 
-async function runOnce(name: string, clients: number, bytes: number, seconds = flags.seconds) {
+async function runOnce(name: string, clients: number, bytes: number, burst: number, seconds = flags.seconds) {
   const { pid, port } = proxies.get(name) as { pid: number; port: number }
   const before = readUse(pid).cpuMicros
   const script = join(import.meta.dirname, 'udp/load.ts')
@@ -122,6 +123,7 @@ async function runOnce(name: string, clients: number, bytes: number, seconds = f
     String(seconds),
     String(clients),
     String(bytes),
+    String(burst),
   ])
   const result = JSON.parse(stdout)
   // The load begins a fifth of a second before it counts.

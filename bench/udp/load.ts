@@ -1,11 +1,11 @@
 /**
- * node bench/udp/load.ts PORT SECONDS CLIENTS BYTES: clients that send a datagram, wait for its echo, and send the next one. Prints
- * what came back as JSON. Every echo is compared with what was sent; one that is lost is sent again after 200 ms and counted.
+ * node bench/udp/load.ts PORT SECONDS CLIENTS BYTES [BURST]: clients that send a datagram, or a burst of them, wait for the echoes, and send the next. Prints
+ * what came back as JSON. Every echo is compared with what was sent; what is lost is counted, and sent again after 200 ms.
  */
 import { createEngine, type DatagramHandler, type DatagramSocket, type Engine, Timer, type TimerTarget } from '../../src/engine/index.ts'
 import { percentile } from '../harness/statistics.ts'
 
-const [port, seconds, clients, bytes] = process.argv.slice(2).map(Number)
+const [port, seconds, clients, bytes, burst = 1] = process.argv.slice(2).map(Number)
 const RESEND_MS = 200
 
 class Client implements DatagramHandler, TimerTarget {
@@ -17,6 +17,8 @@ class Client implements DatagramHandler, TimerTarget {
   readonly #block: number
   readonly #timer = new Timer(this)
   #number = 0
+  /** Echoes that are still to come. */
+  #outstanding = 0
   #sentMs = 0
 
   constructor(engine: Engine, id: number) {
@@ -33,6 +35,7 @@ class Client implements DatagramHandler, TimerTarget {
     if (end - start === bytes && memory[start] !== (this.#number & 255)) return
     if (end - start !== bytes || memory[end - 1] !== memory[this.#block + bytes - 1]) Client.wrong++
     Client.latencies.push(performance.now() - this.#sentMs)
+    if (--this.#outstanding > 0) return
     this.#number++
     this.#send()
   }
@@ -42,14 +45,16 @@ class Client implements DatagramHandler, TimerTarget {
   }
 
   expired(): void {
-    Client.lost++
+    Client.lost += this.#outstanding
+    this.#number++
     this.#send()
   }
 
   #send(): void {
     this.#sentMs = performance.now()
     this.#engine.memory[this.#block] = this.#number & 255
-    this.#socket.send(this.#block, this.#block + bytes)
+    this.#outstanding = burst
+    for (let i = 0; i < burst; i++) this.#socket.send(this.#block, this.#block + bytes)
     this.#engine.timers.arm(this.#timer, RESEND_MS)
   }
 }

@@ -46,7 +46,7 @@ export interface DatagramSocket {
   readonly source: Endpoint
   /** Sends engine.memory[start, end), which lies in one block, to the peer of a connected socket. */
   send(start: number, end: number): void
-  /** The same to anybody, from a socket that is not connected. */
+  /** The same to anybody, from a socket that is not connected. `to` is `source`, or does not change until the turn is over. */
   sendTo(start: number, end: number, to: Endpoint): void
   /** Sends what was given to it before and closes. Nothing is called afterwards. */
   close(): void

@@ -3,7 +3,7 @@ import { createSocket, type RemoteInfo, type Socket } from 'node:dgram'
 import { once } from 'node:events'
 import { it, type TestContext } from 'node:test'
 import { EvenerError, formatIp, type SocketAddress } from '../../src/core/index.ts'
-import type { DatagramHandler, DatagramSocket, Endpoint } from '../../src/engine/index.ts'
+import { type DatagramHandler, type DatagramSocket, Endpoint } from '../../src/engine/index.ts'
 import { type Backend, type EngineUnderTest, engineFor, LOOPBACK } from '../support/engine.ts'
 import { seededRandom } from '../support/random.ts'
 
@@ -146,6 +146,46 @@ export function datagrams(backend: Backend): void {
     const client = await peer(t)
     for (const bytes of sent) client.send(bytes, bound.local)
     assert.deepEqual(await client.gets(sent.length), sent)
+  })
+
+  it('datagrams that go together stay what they are: whole, in order, to who they are for', async (t) => {
+    const test = await engineFor(t, backend)
+    const [one, two] = await Promise.all([peer(t), peer(t)])
+    const record = recorder(test)
+    const connected = test.engine.connectDatagrams(one.address, record.handler) as DatagramSocket
+    const bound = await test.engine.bindDatagrams({ address: LOOPBACK }, record.handler)
+    const everywhere = await test.engine.bindDatagrams({ address: WILDCARD }, record.handler)
+    const to = new Endpoint()
+    to.address.setIPv4(0x7f000001)
+    to.port = two.port
+    const asked = new Endpoint()
+    asked.copy(to)
+    asked.local.setIPv4(0x7f000021)
+    const lengths = [100, 100, 100, 7, 100, 100, 101, 101, 0, 0, 5, 5, 1452, 1452, 1453, 1453, 20, ...Array<number>(40).fill(33), 1]
+    const bytes = lengths.map((length, index) => String.fromCharCode(65 + (index % 26)).repeat(length))
+    const turn = Promise.withResolvers<void>()
+    test.engine.defer(() => {
+      for (const each of bytes) {
+        send(test, connected, each)
+        send(test, bound, each, to)
+        send(test, everywhere, each, asked)
+      }
+      turn.resolve()
+    })
+    await turn.promise
+    assert.deepEqual(await one.gets(bytes.length), bytes)
+    await two.gets(2 * bytes.length)
+    const portOf = (socket: DatagramSocket) => (socket.local as { port: number }).port
+    for (const socket of [bound, everywhere]) {
+      const got = two.got.filter(({ from }) => from.port === portOf(socket))
+      assert.deepEqual(
+        got.map((each) => each.bytes.toString('latin1')),
+        bytes,
+      )
+      const host = socket === everywhere && backend.kind !== 'portable' ? '127.0.0.33' : '127.0.0.1'
+      assert.ok(got.every(({ from }) => from.address === host))
+    }
+    await test.until(() => test.engine.blocks.free >= test.idleBlocks)
   })
 
   it('an empty datagram lies in a block of its own, too, which may be held', async (t) => {

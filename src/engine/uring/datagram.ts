@@ -2,6 +2,7 @@ import type { SocketAddress } from '../../core/index.ts'
 import { errnoName, localAddress } from '../../kernel/index.ts'
 import { type DatagramHandler, type DatagramSocket, Endpoint } from '../datagram.ts'
 import { closeReason } from '../failures.ts'
+import { DatagramRun, SegmentLimit } from './datagram-run.ts'
 import type { Datagrams } from './datagrams.ts'
 import { CQE_BUFFER, CQE_BUFFER_SHIFT, CQE_MORE, ERRNO, KIND, MSG_TRUNC } from './operations.ts'
 import {
@@ -19,6 +20,9 @@ const MESSAGE_HEAD_BYTES = 16
 const ADDRESS_ASIDE = 128
 const CONTROL_ASIDE = 192
 
+/** What the kernel says where it cannot cut a message into datagrams: EIO, EINVAL, EMSGSIZE, EOPNOTSUPP. */
+const REFUSALS: ReadonlySet<number> = new Set([-5, -22, -90, -95])
+
 /**
  * One socket for datagrams. Receiving is one multishot operation, which brings each datagram in a block of its own:
  *
@@ -35,6 +39,7 @@ export class RingDatagramSocket implements DatagramSocket {
   readonly #isConnected: boolean
   /** Bytes of control data that each datagram brings: the own address, where the socket has more than one. */
   readonly #controlBytes: number
+  readonly #run: DatagramRun
   #local: SocketAddress | null = null
   #isInFlight = false
   #isClosed = false
@@ -55,6 +60,7 @@ export class RingDatagramSocket implements DatagramSocket {
     this.#fd = fd
     this.#isConnected = isConnected
     this.#controlBytes = isWildcard ? PACKET_INFO_BYTES : 0
+    this.#run = new DatagramRun(isConnected ? datagrams.segmentLimit : new SegmentLimit())
   }
 
   get local(): SocketAddress {
@@ -64,23 +70,37 @@ export class RingDatagramSocket implements DatagramSocket {
   send(start: number, end: number): void {
     if (this.#isClosed) return
     const { ring, low } = this.#datagrams.loop
+    const run = this.#run
     this.#datagrams.borrow(start)
+    if (run.takes(ring, null, end - start)) {
+      run.add(ring, this.#fd, (low + start) | 0, end - start, 0, this.slot, this.generation)
+      return
+    }
     ring.sendDatagram(this.#fd, -1, 0, (low + start) | 0, end - start, this.slot, this.generation)
+    run.begin(ring, null, end - start)
   }
 
   sendTo(start: number, end: number, to: Endpoint): void {
     if (this.#isClosed) return
     const { ring, low } = this.#datagrams.loop
+    const run = this.#run
     this.#datagrams.borrow(start)
+    // Who `source` is changes with every datagram.
+    if (to !== this.source && run.takes(ring, to, end - start)) {
+      run.add(ring, this.#fd, (low + start) | 0, end - start, this.#controlBytes, this.slot, this.generation)
+      return
+    }
     const aside = ring.nextAside()
     const length = writeSocketAddress(ring.aside, aside + ADDRESS_ASIDE, to)
     if (to.local.family === 0 || this.#controlBytes === 0) {
       ring.sendDatagram(this.#fd, aside + ADDRESS_ASIDE, length, (low + start) | 0, end - start, this.slot, this.generation)
+      run.begin(ring, to, end - start)
       return
     }
     const controlLength = writePacketInfo(ring.aside, aside + CONTROL_ASIDE, to)
     ring.setIovec(aside, 0, (low + start) | 0, end - start)
     ring.sendDatagramMessage(this.#fd, aside, ADDRESS_ASIDE, length, CONTROL_ASIDE, controlLength, this.slot, this.generation)
+    run.begin(ring, to, end - start)
   }
 
   close(): void {
@@ -118,6 +138,12 @@ export class RingDatagramSocket implements DatagramSocket {
       if (result < 0 && result !== ERRNO.ECANCELED && result !== ERRNO.EINTR && result !== ERRNO.EAGAIN) this.failed(result)
       this.begin()
     }
+  }
+
+  /** Several datagrams were to go as one message, and are lost: the way to the receiver is too narrow for them, or a device cannot do it. */
+  runFailed(result: number): void {
+    if (REFUSALS.has(result)) this.#run.refused()
+    this.failed(result)
   }
 
   /** A send or receive brought an error; a connected socket learns in this way that its peer is not there. */

@@ -1,4 +1,5 @@
 import type { RingDatagramSocket } from './datagram.ts'
+import { SegmentLimit } from './datagram-run.ts'
 import type { Loop } from './loop.ts'
 import { CQE_BUFFER, KIND } from './operations.ts'
 
@@ -11,6 +12,8 @@ export const MAX_DATAGRAM_SOCKETS = 65_536
  */
 export class Datagrams {
   readonly loop: Loop
+  /** Of what goes together on connected sockets. */
+  readonly segmentLimit = new SegmentLimit()
   readonly #sockets: (RingDatagramSocket | null)[] = []
   readonly #freeSlots: number[] = []
   readonly #firstDescriptor: number
@@ -77,6 +80,7 @@ export class Datagrams {
       this.loop.counters.staleCompletions++
       if ((flags & CQE_BUFFER) !== 0) this.loop.discard(flags)
     } else if (kind === KIND.DATAGRAM) socket.onReceived(result, flags)
+    else if (kind === KIND.DATAGRAM_RUN) socket.runFailed(result)
     else socket.failed(result)
   }
 

@@ -59,6 +59,8 @@ export const KIND = {
   DATAGRAM: 6,
   /** A datagram could not be sent; success is not told. */
   DATAGRAM_SEND: 7,
+  /** Several datagrams could not be sent as one message. */
+  DATAGRAM_RUN: 8,
 } as const
 
 export const KIND_MASK = 0xff

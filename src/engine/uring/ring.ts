@@ -69,6 +69,8 @@ export class Ring {
   readonly #cqTailAt: number
   readonly #cqesAt: number
   readonly #cqMask: number
+  /** Counts calls of enter(): what was pushed under another number may be gone. */
+  submissions = 0
   #tail: number
   #pending = 0
 
@@ -132,6 +134,7 @@ export class Ring {
 
   /** Submits what is pending and waits for `wait` completions or `timeoutMs` (-1: for ever), unless there are some already. */
   enter(wait: number, timeoutMs: number): void {
+    this.submissions++
     this.#indices[this.#sqTailAt] = this.#tail
     const result = this.#native.enter(this.#pending, wait, timeoutMs)
     if (result >= 0) this.#pending -= result
@@ -262,7 +265,10 @@ export class Ring {
     this.#sqes[(((this.#tail - 1) & (this.#sqEntries - 1)) << SQE_WORDS_SHIFT) + 11] = addressBytes
   }
 
-  /** The same as a message: address and control data lie in the aside memory of the SQE, the iovec was set. After nextAside(). */
+  /**
+   * The same as a message: address and control data lie in the aside memory of the SQE, the iovec was set. After nextAside(). `isRun` is told with
+   * its failure.
+   */
   sendDatagramMessage(
     fd: number,
     aside: number,
@@ -272,6 +278,7 @@ export class Ring {
     controlBytes: number,
     slot: number,
     generation: number,
+    isRun = false,
   ): void {
     const at = aside >> 2
     const words = this.#aside32
@@ -286,7 +293,7 @@ export class Ring {
     words[at + 9] = this.#asideHigh
     words[at + 10] = controlBytes
     const flags = OP.SENDMSG | (SQE_SKIP_SUCCESS << 8)
-    const tag = (slot << SLOT_SHIFT) | KIND.DATAGRAM_SEND
+    const tag = (slot << SLOT_SHIFT) | (isRun ? KIND.DATAGRAM_RUN : KIND.DATAGRAM_SEND)
     this.#push(flags, fd, 0, 0, (this.#asideLow + aside) | 0, this.#asideHigh, 1, MSG_NOSIGNAL | MSG_DONTWAIT, tag, generation, 0)
   }
 

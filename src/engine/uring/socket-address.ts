@@ -29,14 +29,16 @@ export function readSocketAddress(memory: Uint8Array, at: number, out: Endpoint)
 /** Writes one and returns its length. */
 export function writeSocketAddress(memory: Uint8Array, at: number, { address, port, scope }: Endpoint): number {
   const isIPv4 = address.family === 4
-  memory.fill(0, at, at + IP_SOCKADDR_BYTES)
   memory[at] = isIPv4 ? AF_INET : AF_INET6
+  memory[at + 1] = 0
   memory[at + 2] = port >>> 8
   memory[at + 3] = port
   if (isIPv4) {
     writeWord(memory, at + 4, address.word0)
     return SOCKADDR_IN_BYTES
   }
+  // No flow label.
+  writeWord(memory, at + 4, 0)
   writeIPv6(memory, at + 8, address)
   writeLittle(memory, at + 24, scope)
   return IP_SOCKADDR_BYTES
