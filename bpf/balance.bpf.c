@@ -154,8 +154,29 @@ STAGE int take_origin(struct xdp_md *context, struct packet *packet) {
   return forward_to_client(context, packet, &room->flow);
 }
 
+/*
+ * An ICMP error about a flow that another balancer has: routers spread errors by their own address. Without rewriting it goes where the
+ * hash says, as the flow's packets do.
+ */
+STAGE int take_strange_error(struct xdp_md *context, struct packet *packet) {
+  struct scratch *room = scratch_room();
+  if (!packet || !room || packet->ttl <= 1) return XDP_PASS;
+  __u32 found = find_service(packet);
+  __u32 service_index = found - 1;
+  struct service *service = found ? bpf_map_lookup_elem(&service_list, &service_index) : 0;
+  __u32 picked = service ? pick_stateless(packet, service_index, service) : 0;
+  __u32 server_index = picked - 1;
+  struct server *server = picked ? bpf_map_lookup_elem(&servers, &server_index) : 0;
+  if (!server || server->forward == FORWARD_NAT || server->forward == FORWARD_FULLNAT) return XDP_PASS;
+  __builtin_memset(&room->flow, 0, sizeof room->flow);
+  room->flow.server = server_index;
+  count(VERDICT_STRAY);
+  return forward_to_server(context, packet, &room->flow);
+}
+
 INLINE int take_unknown(struct xdp_md *context, struct packet *packet) {
-  __u32 found = packet->is_icmp_error ? 0 : find_service(packet);
+  if (packet->is_icmp_error) return take_strange_error(context, packet);
+  __u32 found = find_service(packet);
   if (!found) return take_origin(context, packet);
   if (packet->ttl <= 1) return send_expired(context, packet);
   return take_first(context, packet, found - 1);

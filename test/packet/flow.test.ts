@@ -140,6 +140,34 @@ inNamespace(import.meta.filename, () => {
     )
   })
 
+  test('nat with a full table: both entries of a flow are there or none, and answers are translated all the same', () => {
+    withPlane(
+      [service({ servers: [two[0]] })],
+      (fixture) => {
+        const ports = Array.from({ length: 24 }, (_, index) => index + 1)
+        for (const port of ports) {
+          fixture.fromClient(buildFrame({ ...packet, sourcePort: port, flags: 'S' }))
+          fixture.fromServer(buildFrame({ ...answer, destinationPort: port, flags: 'SA' }))
+          assert.equal(fixture.fromClient(buildFrame({ ...packet, sourcePort: port, flags: 'A' })).verdict, 'redirect')
+        }
+        assert.ok(fixture.counter('table-full') > 0)
+        const states = fixture.plane.flows().map(({ state }) => state)
+        assert.equal(states.length, 24)
+        const [load] = fixture.plane.status().servers
+        const established = states.filter((state) => state === 'established').length
+        assert.ok(established > 0 && established < 24, `${established} established`)
+        assert.deepEqual(counts(load), [established, 0, 24 - established])
+        for (const port of ports) {
+          const { source, destinationPort } = readFrame(
+            fixture.fromServer(buildFrame({ ...answer, destinationPort: port, flags: 'A' })).bytes,
+          )
+          assert.deepEqual([source, destinationPort], [VIP, port])
+        }
+      },
+      { flowEntries: 16 },
+    )
+  })
+
   test('a flood of SYNs pushes out young flows, never established ones', () => {
     withPlane(
       [service({ ...dr })],
@@ -211,6 +239,26 @@ inNamespace(import.meta.filename, () => {
       assert.deepEqual(fixture.plane.flows(), [])
       const back = readFrame(fixture.fromServer(buildFrame({ ...answer, protocol: 'udp' })).bytes)
       assert.deepEqual([back.source, back.sourcePort, back.destination, back.problems], [VIP, 80, CLIENT, []])
+    })
+  })
+
+  test('one-packet scheduling with fullnat: the answer finds its client by a local port, which is free again soon', () => {
+    const local = { localAddresses: ['10.2.0.1'], timeouts: { ...service({}).timeouts, closed: 0 } }
+    withPlane([service({ ...dr, forward: 'fullnat', protocols: ['udp'], onePacket: true, ...local })], (fixture) => {
+      const send = () => readFrame(fixture.fromClient(buildFrame({ ...packet, protocol: 'udp' })).bytes)
+      const [one, other] = [send(), send()]
+      assert.notEqual(one.destination, other.destination)
+      assert.deepEqual([one.source, fixture.plane.flows()], ['10.2.0.1', []])
+      for (const { destination, sourcePort } of [other, one]) {
+        const own = { source: destination, destination: '10.2.0.1', sourcePort: 80, destinationPort: sourcePort, protocol: 'udp' } as const
+        const back = readFrame(fixture.fromServer(buildFrame(own)).bytes)
+        assert.deepEqual(
+          [back.source, back.sourcePort, back.destination, back.destinationPort, back.problems],
+          [VIP, 80, CLIENT, 40000, []],
+        )
+      }
+      assert.deepEqual(fixture.plane.ageAll(), { visited: 2, removed: 2 })
+      assert.deepEqual(counts(fixture.plane.status().servers[0]), [0, 0, 0])
     })
   })
 

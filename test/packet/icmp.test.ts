@@ -23,6 +23,28 @@ inNamespace(import.meta.filename, () => {
     })
   }
 
+  for (const forward of ['dr', 'tun'] as const) {
+    test(`${forward}: an error about a flow that another balancer has goes where that one sent the flow, and opens none`, () => {
+      const servers = [server('a', 11), server('b', 12), server('c', 13)]
+      const web = service({ forward, algorithm: 'maglev', tableSize: 4093, seed: 7, servers })
+      const macs = (frames: (sourcePort: number) => Uint8Array): string[] => {
+        const seen: string[] = []
+        withPlane([web], (fixture) => {
+          for (let port = 1; port <= 20; port++) seen.push(readFrame(fixture.fromClient(frames(port)).bytes).destinationMac)
+          if (fixture.counter('stray') > 0) assert.deepEqual(fixture.plane.flows(), [])
+        })
+        return seen
+      }
+      const opened = macs((sourcePort) => buildFrame({ source: CLIENT, destination: VIP, sourcePort, flags: 'S' }))
+      const errors = macs((destinationPort) => {
+        const answered = buildIp({ source: VIP, destination: CLIENT, sourcePort: 80, destinationPort, flags: 'A', payload: 1000 })
+        return buildIcmpError(router, VIP, answered, 28)
+      })
+      assert.equal(new Set(opened).size, 3)
+      assert.deepEqual(errors, opened)
+    })
+  }
+
   for (const bytes of [28, 60, 1020]) {
     for (const protocol of ['tcp', 'udp'] as const) {
       test(`nat: an error quoting ${bytes} bytes of ${protocol} is turned into one about the server's own packet`, () => {

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { PacketAlgorithm, PacketServer, PacketService } from '../../src/packet/index.ts'
 import { buildFrame, readFrame } from './frame.ts'
-import { CLIENT, inNamespace, layNetwork, type PlaneFixture, SERVER_MAC, server, service, VIP, withPlane } from './namespace.ts'
+import { CLIENT, inNamespace, layNetwork, type PlaneFixture, SERVER_MAC, server, service, VIP, VIP6, withPlane } from './namespace.ts'
 
 inNamespace(import.meta.filename, () => {
   layNetwork()
@@ -219,6 +219,28 @@ inNamespace(import.meta.filename, () => {
       const after = open(fixture, 9, { first: 3000, source: (index) => `198.51.100.${index}` })
       assert.equal(Object.keys(after).length, 1)
       assert.equal(after[name], undefined)
+    })
+  })
+
+  test('persistence ends with its time-out after the last new flow, and keeps an IPv6 network together', () => {
+    const addresses = [VIP, VIP6].map((address) => ({ address, firstPort: 80, lastPort: 80 }))
+    const over = { addresses, persistenceSeconds: 300, persistencePrefix6: 64 }
+    withPlane([dr('round-robin', over)], (fixture) => {
+      const first = Object.keys(open(fixture, 3))
+      assert.equal(first.length, 1)
+      const map = fixture.plane.object.map('persistence')
+      const entries: { key: Uint8Array; value: Uint8Array }[] = []
+      map.visit((keys, at, values, valueAt) => {
+        entries.push({ key: keys.slice(at, at + map.shape.keySize), value: values.slice(valueAt, valueAt + map.shape.valueSize) })
+      })
+      assert.equal(entries.length, 1)
+      const [{ key, value }] = entries
+      // "until" is its first word: the time is over.
+      new DataView(value.buffer).setBigUint64(0, 1n, true)
+      map.set(key, value)
+      assert.notDeepEqual(Object.keys(open(fixture, 1, { first: 2000 })), first)
+      const six = Array.from({ length: 4 }, (_, index) => buildFrame({ source: `2001:db8::${index + 1}`, destination: VIP6, flags: 'S' }))
+      assert.equal(new Set(six.map((frame) => readFrame(fixture.fromClient(frame).bytes).destinationMac)).size, 1)
     })
   })
 
