@@ -3,10 +3,11 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { needsRoot } from '../support/needs.ts'
+import { digFromOnePort, startKnot } from './peers.ts'
 import { Product } from './product.ts'
-import { ask, configuration, layWeb, VIP, VIP6 } from './web.ts'
+import { ask, configuration, layWeb, NAMES, serverAddress, VIP, VIP6 } from './web.ts'
 
-const NEEDED = needsRoot('ip', 'ethtool', 'nginx', 'curl')
+const NEEDED = needsRoot('ip', 'ethtool', 'nginx', 'curl', 'knotd', 'dig')
 
 for (const forward of ['nat', 'fullnat', 'dr', 'tun'] as const) {
   for (const isV6 of [false, true]) {
@@ -109,6 +110,7 @@ test(
     const third = Product.spawn(network, 'lb', { ...pinned, admin: 'none' })
     assert.equal(await third.ended, 1)
     assert.match(third.log.join('\n'), /a running Evener has the packet plane/)
+    assert.throws(() => second.command('packet', 'detach', '--pins', pins), /a running Evener has the packet plane/)
     assert.equal(await second.stop(), 0)
     assert.equal(await client.ask(), server)
     assert.match(
@@ -119,6 +121,49 @@ test(
     assert.equal(forwarding(), '0\n0\n')
   },
 )
+
+for (const forward of ['fullnat', 'dr', 'tun'] as const) {
+  test(`${forward}: a flow goes on over a crash and the start after it`, NEEDED, async (t) => {
+    const network = await layWeb(t, forward)
+    const pinned = configuration(forward, { plane: { pins: network.mountPins(), atExit: 'keep' } })
+    const first = await Product.start(network, 'lb', pinned)
+    const client = network.stream('client', VIP, 80)
+    const server = await client.ask()
+    await first.kill()
+    assert.equal(await client.ask(), server)
+    const second = await Product.start(network, 'lb', pinned)
+    assert.equal(await client.ask(), server)
+    assert.deepEqual(
+      second
+        .flows()
+        .filter(({ state }) => state === 'established')
+        .map(({ server: name }) => name),
+      [server],
+    )
+    assert.deepEqual(ask(network, 10), { a: 1, b: 3, c: 6 })
+  })
+}
+
+test('onServerDown: reset tells a client at once that its server is gone, reschedule sends its datagrams to another', NEEDED, async (t) => {
+  const network = await layWeb(t, 'dr')
+  const product = await Product.start(network, 'lb', configuration('dr', { packet: { onServerDown: 'reset' } }))
+  const client = network.stream('client', VIP, 80)
+  const server = await client.ask()
+  product.command('server', 'maintenance', `app/${server}`)
+  assert.equal(await client.ask(), 'gone')
+  assert.ok(product.status().counters['reset-sent'] >= 1)
+  product.command('server', 'ready', `app/${server}`)
+  const { packet, bind } = { packet: { pool: 'app', forward: 'dr', interfaces: ['c1', 's0'], protocol: 'udp' }, bind: `${VIP}:53` }
+  const pools = { app: { servers: NAMES.map((name, index) => ({ name, address: `${serverAddress(index)}:53` })) } }
+  product.reload({ ...configuration('dr'), listeners: { vip: { bind, packet } }, pools })
+  for (const name of NAMES) startKnot(network, name)
+  const [known] = digFromOnePort(network, VIP, '10.1.0.2', 3)
+  assert.equal(digFromOnePort(network, VIP, '10.1.0.2', 2), `${known}${known}`)
+  product.command('server', 'maintenance', `app/${known}`)
+  const [other] = digFromOnePort(network, VIP, '10.1.0.2', 1)
+  assert.ok(other !== known && NAMES.includes(other), other)
+  assert.ok(product.status().counters['server-gone'] >= 1)
+})
 
 test('with atExit: remove a stop takes no new flows, waits for the open ones to end, and leaves no program', NEEDED, async (t) => {
   const network = await layWeb(t, 'nat')

@@ -50,7 +50,19 @@ test('a mirrored listener sends a copy of every packet to servers out of another
   const before = seen()
   assert.deepEqual(ask(network, 10), { a: 1, b: 3, c: 6 })
   const { counters } = product.status()
+  assert.deepEqual(counters.mirrored, counters.forwarded)
   assert.ok(counters.mirrored >= 50 && seen() - before >= counters.mirrored, `${counters.mirrored} mirrored, ${seen() - before} seen`)
+})
+
+test('a share of packets is mirrored, as configured', NEEDED, async (t) => {
+  const network = await layWeb(t, 'dr')
+  network.addSpace('watch')
+  network.link('lb', 'm0', 'watch', 'm1')
+  const product = await Product.start(network, 'lb', configuration('dr', { packet: { mirror: { interface: 'm0', share: 25 } } }))
+  assert.deepEqual(ask(network, 100), { a: 10, b: 30, c: 60 })
+  const { forwarded, mirrored } = product.status().counters
+  // Of 500 packets 125, by chance: 5 standard deviations are 48.
+  assert.ok(forwarded >= 500 && Math.abs(mirrored - forwarded / 4) < 5 * Math.sqrt(forwarded * 0.1875), `${mirrored} of ${forwarded}`)
 })
 
 test('persistence keeps a client on its server, over both addresses of the listener', NEEDED, async (t) => {

@@ -56,14 +56,15 @@ inNamespace(import.meta.filename, () => {
     return { cookie: answer.sequence }
   }
 
-  for (const [source, destination, last] of [
-    [CLIENT, VIP, '10.2.0.11'],
-    [CLIENT6, VIP6, 'fd02::11'],
+  for (const [forward, source, destination, last] of [
+    ['nat', CLIENT, VIP, '10.2.0.11'],
+    ['nat', CLIENT6, VIP6, 'fd02::11'],
+    ['fullnat', CLIENT, VIP, '10.2.0.11'],
   ] as const) {
-    test(`SYN cookies over ${source.includes(':') ? 'IPv6' : 'IPv4'}: no state before the client's ACK, then numbers are shifted both ways`, () => {
+    test(`${forward}, SYN cookies over ${source.includes(':') ? 'IPv6' : 'IPv4'}: no state before the client's ACK, then numbers are shifted both ways`, () => {
       const addresses = [{ address: destination, firstPort: 80, lastPort: 80 }]
       const servers = [server('a', 11, { port: 8080, v6: source.includes(':') })]
-      withPlane([service({ addresses, servers, synCookies: 'always' })], (fixture) => {
+      withPlane([service({ forward, addresses, servers, localAddresses: ['10.2.0.1'], synCookies: 'always' })], (fixture) => {
         const { cookie } = shake(fixture, source, destination)
         const next = cookie + 1
         const syn = fixture.fromClient(buildFrame({ source, destination, flags: 'A', sequence: 101, acknowledged: next, payload: 10 }))
@@ -73,7 +74,8 @@ inNamespace(import.meta.filename, () => {
           [opened.flags, opened.sequence, opened.destination, opened.destinationPort, opened.problems],
           ['S', 100, last, 8080, []],
         )
-        const own = { source: last, destination: source, sourcePort: 8080, destinationPort: 40000 }
+        const own = { source: last, destination: opened.source, sourcePort: 8080, destinationPort: opened.sourcePort }
+        assert.equal(opened.source, forward === 'nat' ? source : '10.2.0.1')
         const ended = fixture.fromServer(buildFrame({ ...own, flags: 'SA', sequence: 7000, acknowledged: 101 }))
         const ack = readFrame(ended.bytes)
         assert.equal(ended.verdict, 'tx')
