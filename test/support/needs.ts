@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
-import { findProgram, TEST_PACKAGES } from '../../scripts/test/packages.ts'
+import { findProgram, isPresent, TEST_PACKAGES } from '../../scripts/test/packages.ts'
 
 /** Options of a test; `skip` is false or the reason. */
 export interface Need {
@@ -15,7 +15,7 @@ export function needs(...programs: string[]): Need {
   for (const program of programs) {
     const wanted = TEST_PACKAGES.find((one) => one.provides === program)
     if (wanted === undefined) throw new Error(`${program} is not in scripts/test/packages.ts`)
-    if (findProgram(program) === undefined) return { skip: `needs ${program} (Debian package ${wanted.name})` }
+    if (!isPresent(wanted)) return { skip: `needs ${program} (Debian package ${wanted.name})` }
   }
   return { skip: false }
 }
