@@ -10,6 +10,7 @@
         "native/probe.c",
         "native/ring.c",
         "native/socket.c",
+        "native/splice.c",
         "native/tls.c",
         "native/tls-bio.c",
         "native/tls-callbacks.c",

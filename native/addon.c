@@ -13,6 +13,7 @@ NAPI_MODULE_INIT(/* napi_env env, napi_value exports */) {
   register_probe(env, exports);
   register_ring(env, exports);
   register_socket(env, exports);
+  register_splice(env, exports);
   register_tls(env, exports);
   return exports;
 }

@@ -23,6 +23,7 @@ void register_netlink(napi_env env, napi_value exports);
 void register_probe(napi_env env, napi_value exports);
 void register_ring(napi_env env, napi_value exports);
 void register_socket(napi_env env, napi_value exports);
+void register_splice(napi_env env, napi_value exports);
 void register_tls(napi_env env, napi_value exports);
 
 void define_methods(napi_env env, napi_value exports, const struct method *methods, size_t count);

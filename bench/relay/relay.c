@@ -14,6 +14,7 @@
 #include <linux/bpf.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -198,6 +199,8 @@ static void begin(int client, int origin_port) {
 int main(int count, char **words) {
   if (count != 4) return fprintf(stderr, "relay copy|splice|sockmap PORT ORIGIN\n"), 2;
   mode = strcmp(words[1], "splice") == 0 ? SPLICE : strcmp(words[1], "sockmap") == 0 ? SOCKMAP : COPY;
+  /* splice() has no MSG_NOSIGNAL. */
+  signal(SIGPIPE, SIG_IGN);
   const struct sockaddr_in address = loopback(atoi(words[2]));
   const struct rlimit most = {.rlim_cur = 4 * MOST, .rlim_max = 4 * MOST};
   setrlimit(RLIMIT_NOFILE, &most);

@@ -40,6 +40,12 @@ export interface ConnectionHandler {
   closed(connection: Connection, reason: CloseReason): void
 }
 
+/** Who asked for bytes to be spliced. */
+export interface SpliceObserver {
+  /** So many more bytes of the source are on their way to the target; they count in its queuedBytes until the kernel has taken them. */
+  spliced(source: Connection, count: number): void
+}
+
 /**
  * A stream connection: TCP or Unix, plain or over TLS, where bytes are plaintext and FIN is close_notify with FIN. It carries no protocol. Objects are never reused; the slot
  * beneath is, under a new generation, so that a late completion cannot reach a newer connection.
@@ -74,6 +80,14 @@ export interface Connection {
    * are under a hold. Order is that of the calls. What is queued for one connection during a turn goes out together.
    */
   send(start: number, end: number): void
+  /**
+   * Asks that the next `bytes` (or Infinity) that arrive here go to `to` without passing through memory, which costs less for long pieces. False where that
+   * cannot be (another engine, TLS, the limit of pipes): nothing has changed. Otherwise bytes come through received() until what was under way both
+   * ways is done, then through the observer alone, and again through received() after `bytes`, when pieces have become short or there is
+   * no pipe. The engine keeps a slow `to` from filling up by itself; pause() works as ever, ended() and closed() follow as if bytes were
+   * received. send(), end() and close() of `to` come behind what is on its way and end the splice.
+   */
+  splice(to: Connection, bytes: number, observer: SpliceObserver): boolean
   /** FIN once the queue is flushed. Receiving goes on. */
   end(): void
   /** Stops and resumes receiving. What the kernel had already delivered may still arrive after pause(). */

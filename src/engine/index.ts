@@ -7,7 +7,7 @@
  */
 export type { BackendProbe, EngineHooks } from './backend.ts'
 export { Blocks } from './blocks.ts'
-export type { CloseReason, Connection, ConnectionHandler } from './connection.ts'
+export type { CloseReason, Connection, ConnectionHandler, SpliceObserver } from './connection.ts'
 export type { EngineCounters } from './counters.ts'
 export { type CreatedEngine, createEngine, type EngineKind, probeUring } from './create.ts'
 export { type DatagramHandler, type DatagramSocket, Endpoint } from './datagram.ts'

@@ -6,6 +6,7 @@
  */
 export { checked, errnoName } from './errno.ts'
 export { type Native, type NativeMapping, type NativeRing, native, RING_SHARED } from './native.ts'
+export { closePipe, hasSplice, openPipe, type PipeEnds, setNonBlocking, splice } from './pipe.ts'
 export { isAtLeast, ringObstacle } from './probe.ts'
 export {
   connectSocket,

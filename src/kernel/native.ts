@@ -66,6 +66,12 @@ export interface Native extends NativeBpf, NativeNetlink {
   packAddress(address: Uint8Array, family: 4 | 6, host: string, port: number): number
   packPath(address: Uint8Array, path: string): number
   unpackAddress(address: Uint8Array, length: number): { family: 4 | 6; host: string; port: number } | string | number
+  /** Both descriptors of a pipe that does not block, as two int32. Absent, with the next four, from an addon that was compiled earlier. */
+  openPipe?(ends: Uint8Array): number
+  setPipeBytes?(fd: number, bytes: number): number
+  setNonBlocking?(fd: number): number
+  splice?(from: number, to: number, length: number): number
+  descriptorLimit?(): number
   /** Absent from an addon that was compiled earlier. */
   createTls?(arena: Uint8Array, results: Uint8Array, ticketKeys: Uint8Array): NativeTls | number
 }

@@ -10,6 +10,7 @@ import { listening } from './engine-listen.ts'
 import { listeners } from './engine-listeners.ts'
 import { memory } from './engine-memory.ts'
 import { shutdown } from './engine-shutdown.ts'
+import { splicing } from './engine-splice.ts'
 import { streaming } from './engine-stream.ts'
 import { timers } from './engine-timers.ts'
 import { tls } from './engine-tls.ts'
@@ -27,6 +28,7 @@ export function engineSuite(backend: Backend): void {
     connecting,
     streaming,
     backpressure,
+    splicing,
     closing,
     handlers,
     memory,

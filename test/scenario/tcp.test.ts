@@ -160,6 +160,30 @@ test('a side that is not read makes the other wait, and nothing is lost', async 
   assert.equal((await Promise.race([wire.read(2), server.failure])).toString(), 'ok')
 })
 
+test('a long transfer is spliced where the engine can, and is counted as any other', async (t) => {
+  const size = 16 * 1024 * 1024
+  const server = await rawOrigin(t, async (wire) => {
+    for (let i = 0; i < 2; i++) {
+      await wire.write(Buffer.alloc(size, 'x'))
+      await wire.write('.')
+      assert.equal((await wire.read(2)).toString(), 'ok')
+    }
+  })
+  const { balancer, port } = await start(t, [{ name: 'a', address: server.address }], { top: LOG })
+  const wire = await client(t, { port })
+  for (let i = 0; i < 2; i++) {
+    assert.equal((await wire.read(size + 1)).indexOf('.'), size)
+    await wire.write('ok')
+  }
+  wire.end()
+  await wire.closed()
+  await balancer.printed(new RegExp(`line db servers a 4 ${2 * size + 2} 1 complete`))
+  const page = (await balancer.call('GET', '/metrics')).text
+  const spliced = Number(/evener_tcp_spliced_bytes_total\{listener="db"\} (\d+)/.exec(page)?.[1])
+  if (process.env.EVENER_TEST_ENGINE === 'portable') assert.equal(spliced, 0)
+  else assert.ok(spliced > size, `${spliced} bytes were spliced`)
+})
+
 test('a server that refuses is passed over, and the client notices nothing', async (t) => {
   const server = await named(t, 'alive')
   const { balancer, port } = await start(t, [`127.0.0.1:${await refusedPort()}`, server.address], { top: LOG })

@@ -110,6 +110,10 @@ export class PortableConnection implements Connection, Turned {
     this.#queued()
   }
 
+  splice(): boolean {
+    return false
+  }
+
   end(): void {
     if (!this.#maySend()) return
     this.#isEnding = true

@@ -1,20 +1,21 @@
 import { type ClientAddress, parseIp, type SocketAddress } from '../../core/index.ts'
 import { errnoName, localAddress, native, peerAddress, readPeerIp, shutdownWrite } from '../../kernel/index.ts'
-import type { CloseReason, Connection, ConnectionHandler } from '../connection.ts'
+import type { CloseReason, Connection, ConnectionHandler, SpliceObserver } from '../connection.ts'
 import { closeReason } from '../failures.ts'
 import { highWaterBytes } from '../options.ts'
 import type { Timer } from '../timers.ts'
 import { CLOSED, CONNECTING, DRAINED, DYING, ENDED, FLUSHING, OPEN, OPENED, RECEIVED, tell } from './connection-state.ts'
 import type { Loop } from './loop.ts'
-import { CQE_BUFFER, CQE_BUFFER_SHIFT, ERRNO, KIND } from './operations.ts'
+import { CQE_BUFFER, CQE_BUFFER_SHIFT, ERRNO, KIND, POLLIN, POLLOUT } from './operations.ts'
 import { Receiver } from './receiver.ts'
 import { SendQueue } from './send-queue.ts'
+import { Splice, type SpliceSource, type SpliceTarget } from './splice.ts'
 
 /** An address that can no longer be asked for. */
 const UNKNOWN: SocketAddress = { family: 4, host: '0.0.0.0', port: 0 }
 
 /** One socket as a Connection. Its operations in flight are: at most one receive (multishot), one send, one connect. */
-export class RingConnection implements Connection {
+export class RingConnection implements Connection, SpliceSource, SpliceTarget {
   handler: ConnectionHandler
   receivedBytes = 0
   isCongested = false
@@ -35,6 +36,12 @@ export class RingConnection implements Connection {
   #hasEnded = false
   #peerEnded = false
   #isDirty = false
+  /** Takes this connection's bytes to another one, and another one's to this. */
+  #outlet: Splice | null = null
+  #inlet: Splice | null = null
+  #splicedBytes = 0
+  #isPollingIn = false
+  #isPollingOut = false
   #connectTimer: Timer | null = null
   #remote: SocketAddress | null
   #local: SocketAddress | null = null
@@ -71,11 +78,11 @@ export class RingConnection implements Connection {
   }
 
   get queuedBytes(): number {
-    return this.#queue.bytes
+    return this.#queue.bytes + (this.#inlet === null ? 0 : this.#inlet.waiting)
   }
 
   get sentBytes(): number {
-    return this.#queue.sentBytes
+    return this.#queue.sentBytes + this.#splicedBytes
   }
 
   reserve(length: number): number {
@@ -90,29 +97,41 @@ export class RingConnection implements Connection {
     if (start < end && this.#maySend()) this.#queued(this.#queue.append(start, end))
   }
 
+  splice(to: Connection, bytes: number, observer: SpliceObserver): boolean {
+    if (!(to instanceof RingConnection) || this.#state !== OPEN || this.#peerEnded || this.#isBroken) return false
+    if (this.#outlet !== null) return true
+    if (to.#state !== OPEN || !to.#maySend() || to.#inlet !== null || !this.#loop.pipes.isAvailable) return false
+    this.#outlet = to.#inlet = new Splice(this.#loop.pipes, this, to, bytes, observer)
+    this.touch()
+    return true
+  }
+
   end(): void {
     if (!this.#maySend()) return
+    this.#inlet?.stop()
     this.#isEnding = true
-    this.#touch()
+    this.touch()
   }
 
   pause(): void {
     if (this.#isPaused || this.#state > OPEN) return
     this.#isPaused = true
-    this.#touch()
+    this.touch()
   }
 
   resume(): void {
     if (!this.#isPaused || this.#state > OPEN) return
     this.#isPaused = false
-    this.#touch()
+    this.touch()
   }
 
   close(): void {
     if (this.#state === CONNECTING) this.#die('local')
     if (this.#state !== OPEN) return
     this.#state = FLUSHING
-    this.#touch()
+    this.#inlet?.stop()
+    this.#outlet?.stop()
+    this.touch()
   }
 
   reset(): void {
@@ -142,7 +161,7 @@ export class RingConnection implements Connection {
 
   /** Begins to receive on an accepted connection. */
   begin(): void {
-    this.#touch()
+    this.touch()
   }
 
   /** Has drained() called once the queue is at the low-water mark; false where it is now. */
@@ -154,7 +173,7 @@ export class RingConnection implements Connection {
   /** Buffers are there again. */
   relieve(): void {
     this.#receiver.isStarved = false
-    this.#touch()
+    this.touch()
   }
 
   /** Submits what has become due since the last time. */
@@ -163,6 +182,7 @@ export class RingConnection implements Connection {
     if (this.#state === OPEN || this.#state === FLUSHING) {
       if (this.#queue.inFlight === 0) this.#flushQueue()
       if (this.#state < DYING) this.#armReceive()
+      if (this.#outlet !== null) this.#armOutlet(this.#outlet)
     }
     if (this.#state === DYING && !this.#isBusy()) this.#finish()
   }
@@ -173,17 +193,17 @@ export class RingConnection implements Connection {
     const timer = this.#connectTimer
     this.#connectTimer = null
     if (timer !== null) this.#loop.timers.disarm(timer)
-    if (this.#state === DYING) this.#touch()
+    if (this.#state === DYING) this.touch()
     else if (result < 0) this.#die(closeReason(errnoName(result)))
     else {
       this.#state = OPEN
-      this.#touch()
+      this.touch()
       this.#tell(OPENED)
     }
   }
 
   onReceived(result: number, flags: number): void {
-    if (!this.#receiver.completed(result, flags) && (result !== 0 || this.#state === DYING)) this.#touch()
+    if (!this.#receiver.completed(result, flags) && (result !== 0 || this.#state === DYING)) this.touch()
     if (result > 0) this.#received(result, flags >>> CQE_BUFFER_SHIFT)
     else if ((flags & CQE_BUFFER) !== 0) this.#loop.discard(flags)
     if (result <= 0 && this.#state < DYING) this.#receiveEnded(result)
@@ -194,15 +214,73 @@ export class RingConnection implements Connection {
     queue.taken(Math.max(0, result))
     if (this.#state === DYING) {
       queue.clear()
-      this.#touch()
+      this.touch()
     } else if (result < 0) this.#sendFailed(result)
     else {
-      if (!queue.isEmpty || this.#isEnding || this.#state === FLUSHING) this.#touch()
+      if (this.#inlet !== null && queue.isEmpty) this.#inlet.targetIdle()
+      if (!queue.isEmpty || this.#isEnding || this.#state === FLUSHING) this.touch()
       if (this.isCongested && queue.bytes <= this.#loop.options.lowWaterBytes && this.#state === OPEN) {
         this.isCongested = false
         this.#tell(DRAINED)
       }
     }
+  }
+
+  onReadable(): void {
+    this.#isPollingIn = false
+    this.#outlet?.move()
+    if (this.#state === DYING) this.touch()
+  }
+
+  onWritable(): void {
+    this.#isPollingOut = false
+    this.#inlet?.move()
+    if (this.#state === DYING) this.touch()
+  }
+
+  // From the splices that it is the source or the target of.
+
+  get descriptor(): number {
+    return this.#fd
+  }
+
+  get isIdle(): boolean {
+    return this.#queue.isEmpty
+  }
+
+  get mayPull(): boolean {
+    return this.#state === OPEN && !this.#isPaused
+  }
+
+  outletOver(): void {
+    this.#outlet = null
+    this.touch()
+  }
+
+  pullEnded(result: number): void {
+    this.#receiveEnded(result)
+  }
+
+  tellSpliced(observer: SpliceObserver, count: number): void {
+    try {
+      observer.spliced(this, count)
+    } catch (error) {
+      this.#loop.report(error)
+      this.fail('failed')
+    }
+  }
+
+  pushed(count: number): void {
+    this.#splicedBytes += count
+  }
+
+  inletOver(): void {
+    this.#inlet = null
+    this.touch()
+  }
+
+  pushFailed(result: number): void {
+    this.#sendFailed(result)
   }
 
   // Inner steps.
@@ -226,6 +304,7 @@ export class RingConnection implements Connection {
 
   #finReceived(): void {
     this.#peerEnded = true
+    this.#outlet?.stop()
     if (this.#isBroken) this.#die('reset')
     if (this.#state !== OPEN) return
     this.#tell(ENDED)
@@ -235,8 +314,8 @@ export class RingConnection implements Connection {
   /** The peer may have answered and gone before it read everything: receive the rest, the end of which is certain. */
   #sendFailed(result: number): void {
     const reason = closeReason(errnoName(result))
-    if (result === ERRNO.EINTR || result === ERRNO.EAGAIN) this.#touch()
-    else if (reason === 'reset' && this.#receiver.isInFlight && !this.#isPaused && this.#state === OPEN) {
+    if (result === ERRNO.EINTR || result === ERRNO.EAGAIN) this.touch()
+    else if (reason === 'reset' && (this.#receiver.isInFlight || this.#outlet !== null) && !this.#isPaused && this.#state === OPEN) {
       this.#isBroken = true
       this.#queue.clear()
     } else this.#die(reason)
@@ -244,7 +323,11 @@ export class RingConnection implements Connection {
 
   #flushQueue(): void {
     const { ring, low } = this.#loop
-    if (!this.#queue.isEmpty) this.#queue.submit(ring, this.#fd, low, this.slot, this.generation)
+    if (this.#inlet?.isMoving === true) {
+      if (this.#inlet.waiting === 0 || this.#isPollingOut) return
+      this.#isPollingOut = true
+      ring.poll(KIND.WRITABLE, this.#fd, POLLOUT, this.slot, this.generation)
+    } else if (!this.#queue.isEmpty) this.#queue.submit(ring, this.#fd, low, this.slot, this.generation)
     else if (this.#state === FLUSHING) this.#die('done')
     else if (this.#isEnding && !this.#hasEnded) {
       this.#hasEnded = true
@@ -256,8 +339,16 @@ export class RingConnection implements Connection {
   /** Receiving goes on while flushing, so that nothing stays unread. */
   #armReceive(): void {
     const { ring, group } = this.#loop
-    const isWanted = !this.#peerEnded && !(this.#isPaused && this.#state === OPEN)
+    const isWanted = !this.#peerEnded && this.#outlet === null && !(this.#isPaused && this.#state === OPEN)
     this.#receiver.arm(isWanted, ring, this.#fd, group, this.slot, this.generation)
+  }
+
+  /** Begins the splice when its time has come, and asks when there is something to move. */
+  #armOutlet(outlet: Splice): void {
+    if (!outlet.isMoving && !this.#receiver.isInFlight && outlet.isTargetIdle) outlet.begin()
+    if (!outlet.isMoving || outlet.waiting > 0 || this.#outlet === null || this.#isPollingIn || this.#isPaused) return
+    this.#isPollingIn = true
+    this.#loop.ring.poll(KIND.READABLE, this.#fd, POLLIN, this.slot, this.generation)
   }
 
   #maySend(): boolean {
@@ -265,13 +356,14 @@ export class RingConnection implements Connection {
   }
 
   #queued(hasRoom: boolean): void {
+    this.#inlet?.stop()
     const { blocks, options } = this.#loop
     if (this.#queue.bytes > highWaterBytes(options, blocks.isScarce)) this.isCongested = true
-    if (hasRoom) this.#touch()
+    if (hasRoom) this.touch()
     else this.#die('overload')
   }
 
-  #touch(): void {
+  touch(): void {
     if (this.#isDirty) return
     this.#isDirty = true
     this.#loop.touch(this)
@@ -287,7 +379,7 @@ export class RingConnection implements Connection {
   }
 
   #isBusy(): boolean {
-    return this.#receiver.isInFlight || this.#queue.inFlight !== 0 || this.#connectTimer !== null
+    return this.#receiver.isInFlight || this.#isPollingIn || this.#isPollingOut || this.#queue.inFlight !== 0 || this.#connectTimer !== null
   }
 
   /** Cancels what is in flight and closes the descriptor. Nothing reaches the handler any more but closed(). */
@@ -295,7 +387,11 @@ export class RingConnection implements Connection {
     const { ring, timers } = this.#loop
     this.#reason = reason
     this.#state = DYING
+    this.#outlet?.stop()
+    this.#inlet?.abandon()
     this.#receiver.cancel(ring, this.slot, this.generation)
+    if (this.#isPollingIn) ring.cancel(KIND.READABLE, this.slot, this.generation)
+    if (this.#isPollingOut) ring.cancel(KIND.WRITABLE, this.slot, this.generation)
     if (this.#queue.inFlight !== 0) ring.cancel(KIND.SEND, this.slot, this.generation)
     else this.#queue.clear()
     if (this.#connectTimer !== null) {
@@ -307,7 +403,7 @@ export class RingConnection implements Connection {
       ring.closeDescriptor(this.#fd)
       this.#fd = -1
     }
-    this.#touch()
+    this.touch()
   }
 
   #finish(): void {

@@ -10,6 +10,7 @@ import type { RingConnection } from './connection.ts'
 import { Datagrams, MAX_DATAGRAM_SOCKETS } from './datagrams.ts'
 import type { RingListener } from './listener.ts'
 import { CQE_BUFFER, CQE_BUFFER_SHIFT, CQE_MORE, KIND, SLOT_LIMIT } from './operations.ts'
+import { MAX_PIPES, Pipes } from './pipes.ts'
 import { ReceiveBuffers } from './receive-buffers.ts'
 import { type CompletionSink, Ring } from './ring.ts'
 import { Slices } from './slices.ts'
@@ -55,6 +56,7 @@ export class Loop implements CompletionSink {
   readonly buffers: ReceiveBuffers
   readonly slices = new Slices()
   readonly bump: BumpBlock
+  readonly pipes: Pipes
   readonly timers: Wheel
   /** The arena's address, and the group of its receive buffers. */
   readonly low: number
@@ -89,7 +91,9 @@ export class Loop implements CompletionSink {
     this.blocks = new Blocks(this.memory, options.blockBytes)
     this.bump = new BumpBlock(this.blocks)
     const descriptors = Math.min(options.maxConnections, SLOT_LIMIT) + MAX_LISTENERS
-    this.ring = new Ring({ ...sizes, descriptors: descriptors + MAX_DATAGRAM_SOCKETS }, arena.high, this.counters)
+    const pipesAt = descriptors + MAX_DATAGRAM_SOCKETS
+    this.ring = new Ring({ ...sizes, descriptors: pipesAt + 2 * MAX_PIPES }, arena.high, this.counters)
+    this.pipes = new Pipes(this.ring.descriptors, pipesAt, this)
     this.buffers = new ReceiveBuffers(this.ring.registerBuffers(BUFFER_GROUP, options.receiveBlocks), this.blocks, arena.low, arena.high)
     this.timers = new Wheel(this, (error) => this.report(error))
     this.datagrams = new Datagrams(this, descriptors)
@@ -205,12 +209,14 @@ export class Loop implements CompletionSink {
   }
 
   complete(kind: number, slot: number, generation: number, result: number, flags: number): void {
-    if (kind <= KIND.CONNECT) {
+    if (kind <= KIND.WRITABLE) {
       const connection = kind === KIND.NONE ? null : this.#connections[slot]
       if (connection === null || connection.generation !== generation) this.#stale(kind, flags)
       else if (kind === KIND.RECEIVE) connection.onReceived(result, flags)
       else if (kind === KIND.SEND) connection.onSent(result)
-      else connection.onConnected(result)
+      else if (kind === KIND.CONNECT) connection.onConnected(result)
+      else if (kind === KIND.READABLE) connection.onReadable()
+      else connection.onWritable()
     } else if (kind === KIND.ACCEPT) {
       this.#listeners[slot]?.onAccepted(generation, result, (flags & CQE_MORE) !== 0)
     } else if (kind >= KIND.DATAGRAM) this.datagrams.complete(kind, slot, generation, result, flags)
@@ -298,6 +304,7 @@ export class Loop implements CompletionSink {
     this.isFinished = true
     // Descriptors that are still to be closed.
     while (this.ring.pending > 0) this.ring.enter(0, 0)
+    this.pipes.close()
     this.ring.close()
     native().discardMemory(this.memory)
     onIdle()

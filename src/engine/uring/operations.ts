@@ -38,6 +38,7 @@ export const MSG_NOSIGNAL = 0x4000
 export const MSG_DONTWAIT = 0x40
 export const MSG_TRUNC = 0x20
 export const POLLIN = 1
+export const POLLOUT = 4
 export const SOCK_CLOEXEC = 0x80000
 
 /**
@@ -53,14 +54,17 @@ export const KIND = {
   RECEIVE: 1,
   SEND: 2,
   CONNECT: 3,
-  ACCEPT: 4,
-  LIBUV: 5,
+  /** A socket that is spliced from may have bytes, one that is spliced to may have room. */
+  READABLE: 4,
+  WRITABLE: 5,
+  ACCEPT: 6,
+  LIBUV: 7,
   /** A datagram was received. */
-  DATAGRAM: 6,
+  DATAGRAM: 8,
   /** A datagram could not be sent; success is not told. */
-  DATAGRAM_SEND: 7,
+  DATAGRAM_SEND: 9,
   /** Several datagrams could not be sent as one message. */
-  DATAGRAM_RUN: 8,
+  DATAGRAM_RUN: 10,
 } as const
 
 export const KIND_MASK = 0xff
@@ -68,4 +72,4 @@ export const SLOT_SHIFT = 8
 /** Slots are below this. */
 export const SLOT_LIMIT = 1 << 23
 
-export const ERRNO = { EINTR: -4, EAGAIN: -11, EBUSY: -16, ETIME: -62, ENOBUFS: -105, ECANCELED: -125 } as const
+export const ERRNO = { EINTR: -4, EAGAIN: -11, EBUSY: -16, EINVAL: -22, ETIME: -62, ENOBUFS: -105, ECANCELED: -125 } as const

@@ -310,6 +310,11 @@ export class Ring {
     this.#push(OP.CONNECT, fd, length, 0, low, this.#asideHigh, 0, 0, (slot << SLOT_SHIFT) | KIND.CONNECT, generation, 0)
   }
 
+  /** One completion of `kind` when the descriptor is ready for POLLIN or POLLOUT, or has failed. */
+  poll(kind: number, fd: number, events: number, slot: number, generation: number): void {
+    this.#push(OP.POLL_ADD, fd, 0, 0, 0, 0, 0, events, (slot << SLOT_SHIFT) | kind, generation, 0)
+  }
+
   /** Cancels one operation of the slot; its own completion tells. */
   cancel(kind: number, slot: number, generation: number): void {
     const flags = OP.ASYNC_CANCEL | (SQE_SKIP_SUCCESS << 8)

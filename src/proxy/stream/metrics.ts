@@ -21,6 +21,12 @@ export const STREAM_METRICS = {
   },
   bytesIn: { name: 'evener_tcp_received_bytes_total', type: 'counter', help: 'Bytes from clients to servers.', labels: LISTENER },
   bytesOut: { name: 'evener_tcp_sent_bytes_total', type: 'counter', help: 'Bytes from servers to clients.', labels: LISTENER },
+  spliced: {
+    name: 'evener_tcp_spliced_bytes_total',
+    type: 'counter',
+    help: 'Bytes of either way that went from socket to socket inside the kernel, without being copied.',
+    labels: LISTENER,
+  },
   attempts: { name: 'evener_tcp_attempts_total', type: 'counter', help: 'Connections to servers that were tried.', labels: LISTENER },
   retries: { name: 'evener_tcp_retries_total', type: 'counter', help: 'Attempts after the first of a connection.', labels: LISTENER },
 } as const satisfies Record<string, MetricDefinition>
@@ -32,6 +38,7 @@ export interface StreamSeries extends ConnectionSeries {
   readonly duration: number
   readonly bytesIn: number
   readonly bytesOut: number
+  readonly spliced: number
   readonly attempts: number
   readonly retries: number
 }
@@ -45,6 +52,7 @@ export function allocateStreamSeries(allocator: SeriesAllocator, listener: strin
     duration: one(STREAM_METRICS.duration),
     bytesIn: one(STREAM_METRICS.bytesIn),
     bytesOut: one(STREAM_METRICS.bytesOut),
+    spliced: one(STREAM_METRICS.spliced),
     attempts: one(STREAM_METRICS.attempts),
     retries: one(STREAM_METRICS.retries),
   }
@@ -57,6 +65,7 @@ export function countStream(row: Float64Array, stream: Stream): void {
   observeDuration(row, series.duration, stream.worker.engine.now() - stream.startMs)
   row[series.bytesIn] += stream.bytesIn
   row[series.bytesOut] += stream.bytesOut
+  row[series.spliced] += stream.splicedBytes
   row[series.attempts] += stream.attempts
   if (stream.attempts > 1) row[series.retries] += stream.attempts - 1
 }

@@ -1,5 +1,12 @@
 import { ClientAddress } from '../../core/index.ts'
-import { type CloseReason, type Connection, type ConnectionHandler, Timer, type TimerTarget } from '../../engine/index.ts'
+import {
+  type CloseReason,
+  type Connection,
+  type ConnectionHandler,
+  type SpliceObserver,
+  Timer,
+  type TimerTarget,
+} from '../../engine/index.ts'
 import type { HashKey, KeySource, PickContext } from '../../pool/index.ts'
 import { NO_LOG } from '../exchange-log.ts'
 import type { ListenerState } from '../listener.ts'
@@ -19,6 +26,10 @@ export const STREAM_PHASE = { OPENING: 0, CONNECTING: 1, OPEN: 2, CLOSING: 3 } a
 
 /** Bytes that may wait for a server before reading the client pauses. */
 const STASH_LIMIT_BYTES = 64 * 1024
+/** Pieces of this length are long. */
+const LONG_BYTES = 16 * 1024
+/** After so many bytes in long pieces a direction is spliced; twice as many each time that it turns out to have been too early. */
+const SPLICE_AFTER_BYTES = 64 * 1024
 const NO_PROTOCOLS: readonly string[] = []
 /** How long both sides' last bytes may take where no time-out says anything else. */
 const FLUSH_MS = 60_000
@@ -33,7 +44,7 @@ const FLUSH_MS = 60_000
  *
  * It is the handler of both connections, so that a connection of a client costs two objects and not four.
  */
-export class Stream implements ConnectionHandler, TimerTarget, KeySource, StreamFacts {
+export class Stream implements ConnectionHandler, SpliceObserver, TimerTarget, KeySource, StreamFacts {
   readonly worker: ProxyWorker
   readonly listener: ListenerState<StreamSite>
   /** The listener's part of the Plan under which the stream began; a reload does not change it. */
@@ -66,6 +77,8 @@ export class Stream implements ConnectionHandler, TimerTarget, KeySource, Stream
   attemptMs = 0
   firstByteMs = 0
   bytesOut = 0
+  /** Of both ways. */
+  splicedBytes = 0
   termination: number = STREAM_END.COMPLETE
   readonly startMs: number
   /** Who the client is; read from the socket when somebody asks first. */
@@ -75,6 +88,10 @@ export class Stream implements ConnectionHandler, TimerTarget, KeySource, Stream
   #silenceMs = 0
   #sentAtExpiry = -1
   #isClientClosed = false
+  /** Bytes that came in long pieces, without a short one in between, each way. */
+  #longIn = 0
+  #longOut = 0
+  #spliceAfter = SPLICE_AFTER_BYTES
 
   constructor(worker: ProxyWorker, listener: ListenerState<StreamSite>, client: Connection, proxied: ProxiedClient | null) {
     this.worker = worker
@@ -122,12 +139,19 @@ export class Stream implements ConnectionHandler, TimerTarget, KeySource, Stream
       const other = isClient ? (this.server as Connection) : this.client
       if (!isClient && this.firstByteMs === 0) this.firstByteMs = this.worker.engine.now()
       other.send(start, end)
+      this.#carried(connection, other, end - start)
       if (other.isCongested) connection.pause()
       if (this.#silenceMs !== 0) this.worker.engine.timers.arm(this.timer, this.#silenceMs)
     } else if (this.phase < STREAM_PHASE.OPEN) {
       this.#keep(start, end)
       if (this.hello !== null) readPreface(this, start, end)
     }
+  }
+
+  spliced(source: Connection, count: number): void {
+    this.splicedBytes += count
+    if (source !== this.client && this.firstByteMs === 0) this.firstByteMs = this.worker.engine.now()
+    if (this.#silenceMs !== 0) this.worker.engine.timers.arm(this.timer, this.#silenceMs)
   }
 
   ended(connection: Connection): void {
@@ -224,6 +248,17 @@ export class Stream implements ConnectionHandler, TimerTarget, KeySource, Stream
       this.client.close()
       this.worker.engine.timers.arm(this.timer, FLUSH_MS)
     } else this.client.reset()
+  }
+
+  /** A direction that has carried long pieces for a while is spliced, where the engine can: its bytes are not copied any more. */
+  #carried(from: Connection, to: Connection, length: number): void {
+    const isClient = from === this.client
+    const run = length < LONG_BYTES ? 0 : length + (isClient ? this.#longIn : this.#longOut)
+    if (isClient) this.#longIn = run
+    else this.#longOut = run
+    if (run < this.#spliceAfter) return
+    if (from.splice(to, Infinity, this)) this.#spliceAfter *= 2
+    this.#longIn = this.#longOut = 0
   }
 
   #keep(start: number, end: number): void {

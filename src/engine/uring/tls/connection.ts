@@ -121,6 +121,10 @@ export class TlsConnection implements Connection, ConnectionHandler, Turned {
     if (start < end && this.#maySend()) this.#queued(this.#plain.append(start, end))
   }
 
+  splice(): boolean {
+    return false
+  }
+
   end(): void {
     if (!this.#maySend()) return
     this.#isEnding = true
