@@ -76,6 +76,7 @@ export const PROXY_METRICS = {
   tcpDuration: STREAM_METRICS.duration,
   tcpBytesIn: STREAM_METRICS.bytesIn,
   tcpBytesOut: STREAM_METRICS.bytesOut,
+  tcpSpliced: STREAM_METRICS.spliced,
   tcpAttempts: STREAM_METRICS.attempts,
   tcpRetries: STREAM_METRICS.retries,
   ...UDP_METRICS,

@@ -161,13 +161,15 @@ test('a side that is not read makes the other wait, and nothing is lost', async 
 })
 
 test('a long transfer is spliced where the engine can, and is counted as any other', async (t) => {
-  const size = 16 * 1024 * 1024
+  const size = 4 * 1024 * 1024
   const server = await rawOrigin(t, async (wire) => {
     for (let i = 0; i < 2; i++) {
       await wire.write(Buffer.alloc(size, 'x'))
       await wire.write('.')
       assert.equal((await wire.read(2)).toString(), 'ok')
     }
+    await wire.readToEnd()
+    wire.end()
   })
   const { balancer, port } = await start(t, [{ name: 'a', address: server.address }], { top: LOG })
   const wire = await client(t, { port })
@@ -179,7 +181,7 @@ test('a long transfer is spliced where the engine can, and is counted as any oth
   await wire.closed()
   await balancer.printed(new RegExp(`line db servers a 4 ${2 * size + 2} 1 complete`))
   const page = (await balancer.call('GET', '/metrics')).text
-  const spliced = Number(/evener_tcp_spliced_bytes_total\{listener="db"\} (\d+)/.exec(page)?.[1])
+  const spliced = Number(/evener_tcp_spliced_bytes_total\{listener="db"\} (\S+)/.exec(page)?.[1])
   if (process.env.EVENER_TEST_ENGINE === 'portable') assert.equal(spliced, 0)
   else assert.ok(spliced > size, `${spliced} bytes were spliced`)
 })
