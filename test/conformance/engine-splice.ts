@@ -179,6 +179,21 @@ export function splicing(backend: Backend): void {
     assert.equal(check.position, PLENTY)
   })
 
+  it('begins although what arrives meanwhile is sent on', async (t) => {
+    const one = await relay(t)
+    const check = checked(one.server)
+    one.accepted.does.received = (_, start, end) => {
+      one.target.send(start, end)
+      one.splice(one.source, one.target)
+      if (one.target.isCongested) one.source.pause()
+    }
+    one.connected.does.drained = () => one.source.resume()
+    one.client.socket.end(sequence(PLENTY))
+    await one.server.ended()
+    assert.equal(check.position, PLENTY)
+    if (isUring) assert.ok(one.spliced > PLENTY / 2, `${one.spliced} bytes were spliced`)
+  })
+
   it('a target that drains slowly gets all of it', async (t) => {
     const one = await relay(t)
     one.splice(one.source, one.target)

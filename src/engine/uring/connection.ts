@@ -356,7 +356,8 @@ export class RingConnection implements Connection, SpliceSource, SpliceTarget {
   }
 
   #queued(hasRoom: boolean): void {
-    this.#inlet?.stop()
+    // Before a splice has begun, bytes that were received meanwhile are what is sent here.
+    if (this.#inlet?.isMoving === true) this.#inlet.stop()
     const { blocks, options } = this.#loop
     if (this.#queue.bytes > highWaterBytes(options, blocks.isScarce)) this.isCongested = true
     if (hasRoom) this.touch()

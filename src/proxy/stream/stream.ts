@@ -26,8 +26,8 @@ export const STREAM_PHASE = { OPENING: 0, CONNECTING: 1, OPEN: 2, CLOSING: 3 } a
 
 /** Bytes that may wait for a server before reading the client pauses. */
 const STASH_LIMIT_BYTES = 64 * 1024
-/** Pieces of this length are long. */
-const LONG_BYTES = 16 * 1024
+/** Pieces of this length are long, and one that is shorter counts against as many bytes. */
+const LONG_BYTES = 24 * 1024
 /** After so many bytes in long pieces a direction is spliced; twice as many each time that it turns out to have been too early. */
 const SPLICE_AFTER_BYTES = 64 * 1024
 const NO_PROTOCOLS: readonly string[] = []
@@ -88,10 +88,12 @@ export class Stream implements ConnectionHandler, SpliceObserver, TimerTarget, K
   #silenceMs = 0
   #sentAtExpiry = -1
   #isClientClosed = false
-  /** Bytes that came in long pieces, without a short one in between, each way. */
+  /** Bytes that came in long pieces, each way. */
   #longIn = 0
   #longOut = 0
   #spliceAfter = SPLICE_AFTER_BYTES
+  /** What had been spliced when it was asked for last. */
+  #splicedBefore = 0
 
   constructor(worker: ProxyWorker, listener: ListenerState<StreamSite>, client: Connection, proxied: ProxiedClient | null) {
     this.worker = worker
@@ -253,12 +255,18 @@ export class Stream implements ConnectionHandler, SpliceObserver, TimerTarget, K
   /** A direction that has carried long pieces for a while is spliced, where the engine can: its bytes are not copied any more. */
   #carried(from: Connection, to: Connection, length: number): void {
     const isClient = from === this.client
-    const run = length < LONG_BYTES ? 0 : length + (isClient ? this.#longIn : this.#longOut)
+    const before = isClient ? this.#longIn : this.#longOut
+    const run = length < LONG_BYTES ? Math.max(0, before - LONG_BYTES) : before + length
     if (isClient) this.#longIn = run
     else this.#longOut = run
     if (run < this.#spliceAfter) return
-    if (from.splice(to, Infinity, this)) this.#spliceAfter *= 2
-    this.#longIn = this.#longOut = 0
+    if (this.splicedBytes > this.#splicedBefore) {
+      this.#splicedBefore = this.splicedBytes
+      this.#spliceAfter *= 2
+    }
+    from.splice(to, Infinity, this)
+    if (isClient) this.#longIn = 0
+    else this.#longOut = 0
   }
 
   #keep(start: number, end: number): void {
