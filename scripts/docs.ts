@@ -12,6 +12,7 @@ import {
   CERTIFICATE_METRICS,
   DISCOVERY_METRICS,
   HOOK_METRIC,
+  OCSP_METRICS,
   PACKET_METRICS,
   POOL_METRICS,
   SERVER_METRICS,
@@ -120,6 +121,7 @@ function metricsPage(): string {
     HOOK_METRIC,
     ...CERTIFICATE_METRICS,
     ...ACME_METRICS,
+    ...OCSP_METRICS,
     ...PACKET_METRICS,
     ...Object.values(OBSERVE_METRICS),
   ]

@@ -1,7 +1,7 @@
 import { createPrivateKey, X509Certificate } from 'node:crypto'
-import { DER, DerValue, derObjectId } from '../core/index.ts'
+import { DER, readCertificateFields } from '../core/index.ts'
 
-const AUTHORITY_KEY_ID = derObjectId('2.5.29.35')
+const AUTHORITY_KEY_ID = '2.5.29.35'
 
 /** A certificate of the store: its chain and its key in one PEM text. */
 export interface StoredCertificate {
@@ -33,23 +33,15 @@ export function readCertificate(pem: string, names: readonly string[]): StoredCe
 /** By which an authority knows a certificate when it is asked for renewal information: key identifier of the issuer, and serial number. */
 export function renewalId(certificate: Buffer): string | undefined {
   try {
-    const [body] = DerValue.parse(certificate).members(DER.SEQUENCE)
-    const members = body.members(DER.SEQUENCE)
-    const serial = members[members[0].tag === 0xa0 ? 1 : 0].demand(DER.INTEGER).content
-    const [extensions] = (members.find(({ tag }) => tag === 0xa3) as DerValue).members()
-    for (const extension of extensions.members(DER.SEQUENCE)) {
-      const parts = extension.members(DER.SEQUENCE)
-      if (!parts[0].whole.equals(AUTHORITY_KEY_ID)) continue
-      const value = parts[parts.length - 1].demand(DER.OCTET_STRING).content
-      const keyId = DerValue.parse(value)
-        .members(DER.SEQUENCE)
-        .find(({ tag }) => tag === 0x80)
-      return keyId && `${keyId.content.toString('base64url')}.${serial.toString('base64url')}`
-    }
+    const { serial, extension } = readCertificateFields(certificate)
+    const keyId = extension(AUTHORITY_KEY_ID)
+      ?.members(DER.SEQUENCE)
+      .find(({ tag }) => tag === 0x80)
+    return keyId && `${keyId.content.toString('base64url')}.${serial.content.toString('base64url')}`
   } catch {
     // It is no certificate as RFC 5280 has it: the authority cannot be asked about it.
+    return undefined
   }
-  return undefined
 }
 
 function namesOf(certificate: X509Certificate): string[] {

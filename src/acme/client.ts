@@ -1,6 +1,6 @@
 import { type Ask, EvenerError, type WebRequest, type WebResponse } from '../core/index.ts'
 import type { AccountKey } from './jws.ts'
-import { type AcmeProblem, parseJson, problemOf, retryAfterMs, shorten } from './problem.ts'
+import { type AcmeProblem, parseJson, problemOf, retryAfterMs, shorten, textOf } from './problem.ts'
 
 const TIMEOUT_MS = 30_000
 const MAX_BYTES = 1024 * 1024
@@ -156,5 +156,5 @@ function answerOf(response: WebResponse, nowMs: number): AcmeAnswer {
 /** An address that the authority has named. */
 export function addressOf(value: unknown, what: string): string {
   if (typeof value === 'string' && URL.parse(value)?.protocol === 'https:') return value
-  throw new EvenerError('ACME_FAILED', `the authority's ${what} is no address at https: ${shorten(String(value))}`)
+  throw new EvenerError('ACME_FAILED', `the authority's ${what} is no address at https: ${shorten(textOf(value))}`)
 }

@@ -10,5 +10,5 @@
 export { AcmeClient } from './client.ts'
 export type { AcmePlan, DnsHookPlan } from './config.ts'
 export { Keeper, type KeeperParts, type KeeperStatus, type WantedCertificate } from './keeper.ts'
-export type { Answerer, ChallengeAnswer, Pace } from './order.ts'
+export type { Answerer, ChallengeAnswer } from './order.ts'
 export { readStored, Store } from './store.ts'

@@ -1,10 +1,10 @@
 import { createHash, type KeyObject } from 'node:crypto'
-import { EvenerError } from '../core/index.ts'
+import { EvenerError, type Pace } from '../core/index.ts'
 import type { ChallengeKind, KeyType } from '../schema/index.ts'
 import { readCertificate, type StoredCertificate } from './certificate.ts'
 import { type AcmeAnswer, type AcmeClient, addressOf } from './client.ts'
 import { makeKey, makeRequest } from './csr.ts'
-import { type AcmeProblem, describeProblem } from './problem.ts'
+import { type AcmeProblem, describeProblem, shorten, textOf } from './problem.ts'
 
 const FIRST_POLL_MS = 250
 const MAX_POLL_MS = 5000
@@ -27,16 +27,6 @@ export interface Answerer {
   present(answer: ChallengeAnswer, signal: AbortSignal): Promise<void>
   /** Never rejects. */
   remove(answer: ChallengeAnswer): Promise<void>
-}
-
-/** Time and chance, as a parameter. */
-export interface Pace {
-  /** Milliseconds since the epoch. */
-  now(): number
-  /** From 0 to 1. */
-  random(): number
-  /** Rejects when the signal is aborted. */
-  sleep(ms: number, signal: AbortSignal): Promise<void>
 }
 
 export interface OrderRequest {
@@ -121,7 +111,7 @@ export class Orders {
   async #settle(url: string, wanted: readonly string[], what: string, signal: AbortSignal): Promise<AcmeAnswer> {
     for (let wait = FIRST_POLL_MS; ; wait = Math.min(wait * 1.5, MAX_POLL_MS)) {
       const answer = await this.#client.post(url, null, signal)
-      const status = String(answer.member('status'))
+      const status = textOf(answer.member('status'))
       if (wanted.includes(status)) return answer
       if (!['pending', 'processing', 'ready'].includes(status)) throw new EvenerError('ACME_FAILED', `${what}: ${reasonOf(answer, status)}`)
       await this.#pace.sleep(Math.max(wait, answer.retryAfterMs ?? 0), signal)
@@ -141,11 +131,8 @@ function challengeOf(authorization: AcmeAnswer, kind: ChallengeKind, name: strin
   const found = all.find((each) => each?.type === kind)
   // RFC 8555 §8.1: the alphabet of base64url, so that a token is no path.
   if (found === undefined || typeof found.token !== 'string' || !/^[A-Za-z0-9_-]{1,256}$/.test(found.token)) {
-    const kinds = all.map((each) => String(each?.type)).join(', ')
-    throw new EvenerError(
-      'ACME_FAILED',
-      `${name}: the authority does not offer ${kind}${kinds === '' ? '' : `, but ${kinds.slice(0, 100)}`}`,
-    )
+    const kinds = all.map((each) => textOf(each?.type)).join(', ')
+    throw new EvenerError('ACME_FAILED', `${name}: the authority does not offer ${kind}${kinds === '' ? '' : `, but ${shorten(kinds)}`}`)
   }
   return { challenge: addressOf(found.url, 'challenge'), token: found.token }
 }
@@ -155,7 +142,7 @@ function reasonOf(answer: AcmeAnswer, status: string): string {
   const challenges = answer.member('challenges')
   const errors = [answer.member('error'), ...(Array.isArray(challenges) ? challenges.map((each) => each?.error) : [])]
   const texts = errors.map((error) => describeProblem(error).text).filter((text) => text !== '')
-  return texts[0] ?? `it is ${status.slice(0, 20)}`
+  return texts[0] ?? `it is ${shorten(status)}`
 }
 
 function joined(chain: string, key: KeyObject, names: readonly string[]): StoredCertificate {

@@ -32,9 +32,9 @@ export function describeProblem(document: unknown): { readonly type: string; rea
   const name = typeof type === 'string' ? shorten(type.startsWith(PREFIX) ? type.slice(PREFIX.length) : type) : ''
   const details = (Array.isArray(subproblems) ? subproblems.slice(0, 5) : []).map((each) => {
     const { identifier, detail: inner } = (each ?? {}) as { identifier?: { value?: unknown }; detail?: unknown }
-    return `${String(identifier?.value ?? '')}: ${String(inner ?? '')}`
+    return [textOf(identifier?.value), textOf(inner)].filter((part) => part !== '').join(': ')
   })
-  const whole = [typeof detail === 'string' ? detail : '', ...details].filter((part) => part !== '').join('; ')
+  const whole = [textOf(detail), ...details].filter((part) => part !== '').join('; ')
   return { type: name, text: shorten([name, whole].filter((part) => part !== '').join(': ')) }
 }
 
@@ -52,6 +52,11 @@ export function parseJson(body: Buffer): unknown {
   } catch {
     return undefined
   }
+}
+
+/** What is to be text in JSON of a stranger. */
+export function textOf(value: unknown): string {
+  return typeof value === 'string' ? value : ''
 }
 
 /** Of what a stranger says only printable characters, and not too many. */

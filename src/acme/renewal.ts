@@ -1,6 +1,6 @@
 import type { StoredCertificate } from './certificate.ts'
 import type { AcmeClient } from './client.ts'
-import { parseJson, retryAfterMs } from './problem.ts'
+import { parseJson, retryAfterMs, textOf } from './problem.ts'
 
 const MINUTE_MS = 60_000
 const DAY_MS = 86_400_000
@@ -26,7 +26,7 @@ export async function askRenewalWindow(
   if (renewalInfo === undefined || id === undefined) return undefined
   const response = await client.get(`${renewalInfo.replace(/\/$/, '')}/${id}`, signal)
   const { suggestedWindow } = (parseJson(response.body) ?? {}) as { suggestedWindow?: { start?: unknown; end?: unknown } }
-  const [startMs, endMs] = [Date.parse(String(suggestedWindow?.start)), Date.parse(String(suggestedWindow?.end))]
+  const [startMs, endMs] = [Date.parse(textOf(suggestedWindow?.start)), Date.parse(textOf(suggestedWindow?.end))]
   // RFC 9773 §4.2: an end that is not behind the start is to be taken for no answer.
   if (!(startMs < endMs)) return undefined
   const again = retryAfterMs(response, nowMs) ?? ASK_AGAIN_MS

@@ -24,6 +24,7 @@ export interface CertificateAnswer {
     readonly failure: string | null
     readonly failures: number
   } | null
+  readonly ocsp: { readonly isStapled: boolean; readonly nextUpdateAt: string | null; readonly failure: string | null } | null
 }
 
 export interface ListenerAnswer {

@@ -24,7 +24,7 @@ export function certificatesCommand(): Command {
   return command
 }
 
-function describe({ file, listener, subject, names, expiresAt, acme }: CertificateAnswer): string {
+function describe({ file, listener, subject, names, expiresAt, acme, ocsp }: CertificateAnswer): string {
   const rows: [string, string][] = [
     ['  listener', listener],
     ['  names', plain(names.join(', '))],
@@ -39,5 +39,7 @@ function describe({ file, listener, subject, names, expiresAt, acme }: Certifica
     )
     if (acme.failure !== null) rows.push(['  failed', `${acme.lastFailureAt ?? ''}, ${acme.failures} in a row: ${plain(acme.failure)}`])
   }
+  if (ocsp !== null) rows.push(['  ocsp', ocsp.isStapled ? `stapled until ${ocsp.nextUpdateAt}` : 'nothing is stapled'])
+  if (ocsp !== null && ocsp.failure !== null) rows.push(['  ocsp failed', plain(ocsp.failure)])
   return `${plain(file)}\n${formatTable(rows)}`
 }

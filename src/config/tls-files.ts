@@ -2,6 +2,7 @@ import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { isAbsolute, join } from 'node:path'
 import { createSecureContext } from 'node:tls'
+import { mustStaple } from '../core/index.ts'
 import type { CheckPlan, CheckTlsPlan, PoolPlan, TlsPoolPlan } from '../pool/config.ts'
 import type { CertificatePlan, TlsListenerPlan } from '../proxy/config.ts'
 import type { ConfigCode, Path } from '../schema/index.ts'
@@ -34,7 +35,8 @@ function resolveListener(tls: TlsListenerPlan, absolute: (file: string) => strin
   const asked = tls.clientCertificates
   return {
     ...tls,
-    certificates: tls.certificates.map(({ cert, key, ocsp, acme }) => ({
+    certificates: tls.certificates.map(({ cert, key, ocsp, acme, ...rest }) => ({
+      ...rest,
       cert: acme === undefined ? absolute(cert) : main(cert),
       key: acme === undefined ? absolute(key) : main(key),
       ocsp: ocsp && absolute(ocsp),
@@ -131,23 +133,47 @@ class TlsCheck {
     this.#names('curves', 'group', tls.groups.split(':'), (ecdhCurve) => createSecureContext({ ecdhCurve }))
   }
 
-  #certificate({ cert, key, ocsp }: CertificatePlan, at: Path): void {
+  #certificate({ cert, key, ocsp, fetchesOcsp }: CertificatePlan, at: Path): void {
     const certificate = this.#parse([...at, 'cert'], cert, 'certificate', (text) => new X509Certificate(text))
     const secret = this.#parse([...at, 'key'], key, 'private key', readKey)
     if (ocsp !== undefined) this.#read([...at, 'ocsp'], ocsp)
     if (certificate === undefined) return
+    if (fetchesOcsp === true) this.#responder(certificate, cert, [...at, 'ocsp'])
+    else if (ocsp === undefined && this.#path[0] === 'listeners') this.#staple(certificate, [...at, 'cert'])
     if (secret !== undefined && !certificate.checkPrivateKey(secret)) {
       const message = `the key does not belong to the certificate in ${cert}`
       this.#complain([...at, 'key'], 'CONFIG_CERTIFICATE', message, `the certificate is for ${certificate.subject.replaceAll('\n', ', ')}`)
     }
     const until = new Date(certificate.validTo)
     if (until.getTime() > Date.now()) return
-    const message = `the certificate expired on ${until.toISOString().slice(0, 10)}, and clients refuse it`
-    this.#findings.push({
-      path: [...this.#path, ...at, 'cert'],
-      part: 'value',
-      complaint: { severity: 'warning', code: 'CONFIG_CERTIFICATE_EXPIRED', message },
-    })
+    const day = until.toISOString().slice(0, 10)
+    this.#warn([...at, 'cert'], 'CONFIG_CERTIFICATE_EXPIRED', `the certificate expired on ${day}, and clients refuse it`)
+  }
+
+  /** Whether a response can be fetched. */
+  #responder(certificate: X509Certificate, file: string, at: Path): void {
+    const isNamed = /^OCSP - URI:http:/m.test(certificate.infoAccess ?? '')
+    const isAlone =
+      (this.#read([...at.slice(0, -1), 'cert'], file)
+        ?.toString('latin1')
+        .split('-----BEGIN CERTIFICATE-----').length ?? 0) < 3
+    if (isNamed && !isAlone) return
+    const why = isNamed ? `the certificate of its issuer does not stand behind it in ${file}` : 'the certificate names no OCSP responder'
+    this.#warn(at, 'CONFIG_UNUSED', `nothing will be stapled: ${why}`)
+  }
+
+  #staple(certificate: X509Certificate, at: Path): void {
+    if (mustStaple(certificate.raw))
+      this.#warn(
+        at,
+        'CONFIG_CERTIFICATE_STAPLE',
+        'the certificate demands a stapled OCSP response, and clients refuse it without one',
+        'ocsp: fetch',
+      )
+  }
+
+  #warn(at: Path, code: ConfigCode, message: string, hint?: string): void {
+    this.#findings.push({ path: [...this.#path, ...at], part: 'value', complaint: { severity: 'warning', code, message, hint } })
   }
 
   #parse<T>(at: Path, file: string, what: string, parse: (text: Buffer) => T): T | undefined {

@@ -12,6 +12,8 @@ import { type CertificateAnswer, certificateApi, describeCertificates } from './
 import { Certificates } from './certificates.ts'
 import type { Generation } from './generations.ts'
 import { Observation } from './observation.ts'
+import { ocspMetrics } from './ocsp/metrics.ts'
+import { Staples } from './ocsp/staples.ts'
 import { packetApi } from './packet-api.ts'
 import { packetMetrics } from './packet-metrics.ts'
 import { Packets, packetsNotApplied } from './packets.ts'
@@ -57,7 +59,11 @@ export class Balancer implements AdminTarget {
   readonly #packets: Packets
   readonly #startedAtMs = Date.now()
   readonly #end = Promise.withResolvers<number>()
-  readonly #certificates = new Certificates(() => void this.#certificatesChanged())
+  readonly #staples: Staples
+  readonly #certificates = new Certificates(
+    () => void this.#certificatesChanged(),
+    (path, chain) => this.#staples.find(path, chain),
+  )
   readonly #acme: AcmeOrders
   #admin: AdminServer | null = null
   /** Counts the configurations that came into force. */
@@ -83,6 +89,7 @@ export class Balancer implements AdminTarget {
       { table, observation: this.#observation, packets: this.#packets, workers: this.#workers, certificates: this.#certificates },
       this.#log,
     )
+    this.#staples = new Staples(() => void this.#certificatesChanged(), this.#log)
     this.#acme = new AcmeOrders(
       {
         publish: (answers) => this.pools.turns.take(() => this.#publish(answers)),
@@ -175,6 +182,7 @@ export class Balancer implements AdminTarget {
     return (
       this.#observation.exposition(this.pools.list(), this.pools.hooks(), this.#certificates.status()) +
       acmeMetrics(this.#acme.status()) +
+      ocspMetrics(this.#staples.status()) +
       packetMetrics(this.#packets.status())
     )
   }
@@ -232,6 +240,7 @@ export class Balancer implements AdminTarget {
   async #apply(plan: Plan): Promise<void> {
     await this.pools.apply(plan)
     this.#acme.apply(plan)
+    this.#staples.apply(plan, this.#inForce.files)
     this.#generation++
     this.#loadedAtMs = Date.now()
   }
@@ -245,7 +254,8 @@ export class Balancer implements AdminTarget {
         // A certificate that was ordered here is in force when its file is seen to have changed.
         if (isSame(this.#certificates.read(current.plan), current.files)) return
         await this.pools.apply(current.configured)
-        this.#log.info('certificates were read again, because a file has changed')
+        this.#staples.apply(current.configured, this.#inForce.files)
+        this.#log.info('certificates were read again, because one of them, or a response about one, has changed')
       } catch (error) {
         this.#log.error(`a certificate file has changed and cannot be used, those of before stay: ${(error as Error).message}`)
       }
@@ -253,7 +263,7 @@ export class Balancer implements AdminTarget {
   }
 
   #describeCertificates(): CertificateAnswer[] {
-    return describeCertificates(this.#certificates.status(), this.#acme.status())
+    return describeCertificates(this.#certificates.status(), this.#acme.status(), this.#staples.status())
   }
 
   async #publish(answers: ChallengeAnswers): Promise<void> {
@@ -294,6 +304,7 @@ export class Balancer implements AdminTarget {
 
   async #close(): Promise<void> {
     this.#isShuttingDown = true
+    this.#staples.close()
     await this.#acme.close()
     this.pools.close()
     this.#certificates.close()

@@ -1,11 +1,14 @@
 import type { AcmeOrders, OrderStatus } from './acme/orders.ts'
 import { type AdminAnswer, type AdminHandler, type AdminRequest, failure } from './admin/server.ts'
 import type { CertificateStatus } from './certificates.ts'
+import type { StapleStatus } from './ocsp/staples.ts'
 
 /** A certificate as the admin API shows it: what is served, and how it stands with its renewal. Times are ISO. */
 export interface CertificateAnswer extends CertificateStatus {
   /** null where it is not ordered by Evener. */
   readonly acme: OrderAnswer | null
+  /** null where no response is fetched. */
+  readonly ocsp: StapleAnswer | null
 }
 
 export interface OrderAnswer {
@@ -20,10 +23,27 @@ export interface OrderAnswer {
   readonly failures: number
 }
 
-export function describeCertificates(served: readonly CertificateStatus[], orders: readonly OrderStatus[]): CertificateAnswer[] {
+export interface StapleAnswer {
+  readonly responder: string
+  readonly isStapled: boolean
+  readonly nextUpdateAt: string | null
+  readonly nextFetchAt: string | null
+  readonly failure: string | null
+}
+
+export function describeCertificates(
+  served: readonly CertificateStatus[],
+  orders: readonly OrderStatus[],
+  staples: readonly StapleStatus[],
+): CertificateAnswer[] {
   return served.map((certificate) => {
     const order = orders.find(({ path }) => path === certificate.file)
-    return { ...certificate, acme: order === undefined ? null : describeOrder(order) }
+    const staple = staples.find(({ path }) => path === certificate.file)
+    return {
+      ...certificate,
+      acme: order === undefined ? null : describeOrder(order),
+      ocsp: staple === undefined ? null : describeStaple(staple),
+    }
   })
 }
 
@@ -58,6 +78,16 @@ function describeOrder({ names, state, nextMs, lastSuccessMs, lastFailureMs, fai
     lastFailureAt: timeOf(lastFailureMs),
     failure: why === '' ? null : why,
     failures,
+  }
+}
+
+function describeStaple({ url, nextUpdateMs, nextFetchMs, failure: why }: StapleStatus): StapleAnswer {
+  return {
+    responder: url,
+    isStapled: nextUpdateMs > 0,
+    nextUpdateAt: timeOf(nextUpdateMs),
+    nextFetchAt: timeOf(nextFetchMs),
+    failure: why === '' ? null : why,
   }
 }
 

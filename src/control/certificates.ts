@@ -5,7 +5,7 @@ import type { Plan } from '../config/index.ts'
 import { EvenerError } from '../core/index.ts'
 import { TicketKeys } from '../engine/index.ts'
 import type { MetricDefinition } from '../observe/index.ts'
-import { certificatesOf, selfSignedPaths, type TlsFiles } from '../proxy/index.ts'
+import { certificatesOf, fetchedStaple, selfSignedPaths, type TlsFiles } from '../proxy/index.ts'
 import { type MadeCertificate, makeSelfSigned } from './self-signed.ts'
 
 /** Tickets are accepted for three of these. */
@@ -36,6 +36,7 @@ export const CERTIFICATE_METRICS: readonly (MetricDefinition & { read(certificat
 /** Certificates, keys and authorities of the Plan in force: read together, so that all workers have the same, and watched. */
 export class Certificates {
   readonly #changed: () => void
+  readonly #stapleOf: (path: string, chain: string) => string | undefined
   readonly #made = new Map<string, MadeCertificate>()
   readonly #listener = (now: { readonly mtimeMs: number }, before: { readonly mtimeMs: number }): void => {
     if (now.mtimeMs !== 0 && now.mtimeMs !== before.mtimeMs) this.#changed()
@@ -46,9 +47,10 @@ export class Certificates {
   #watched: ReadonlySet<string> = new Set()
   #status: readonly CertificateStatus[] = []
 
-  /** `changed` is called when a file is another than before. */
-  constructor(changed: () => void) {
+  /** `changed` is called when a file is another than before; `stapleOf` gives the response that was fetched for a certificate, in base64. */
+  constructor(changed: () => void, stapleOf: (path: string, chain: string) => string | undefined) {
     this.#changed = changed
+    this.#stapleOf = stapleOf
   }
 
   /** Reads what the Plan names. Throws TLS_INVALID for a file that cannot be read. */
@@ -63,6 +65,10 @@ export class Certificates {
       const made = this.#selfSigned(tls.selfSigned)
       files[paths.cert] = made.cert
       files[paths.key] = made.key
+    }
+    for (const { cert, fetchesOcsp } of plan.listeners.flatMap(({ tls }) => tls?.certificates ?? [])) {
+      const staple = fetchesOcsp === true ? this.#stapleOf(cert, files[cert]) : undefined
+      if (staple !== undefined) files[fetchedStaple(cert)] = staple
     }
     return files
   }

@@ -6,6 +6,16 @@ export interface Clock {
   wallClock(): number
 }
 
+/** Time and chance for what happens now and then, as a parameter too. */
+export interface Pace {
+  /** Milliseconds since the epoch. */
+  now(): number
+  /** From 0 to 1. */
+  random(): number
+  /** Rejects when the signal is aborted. */
+  sleep(ms: number, signal: AbortSignal): Promise<void>
+}
+
 export const systemClock: Clock = {
   now: () => performance.now(),
   wallClock: () => Date.now(),

@@ -38,7 +38,12 @@ const certificate = options({
     .optional()
     .describe('PEM file with the private key.')
     .meta({ examples: ['site.key'] }),
-  ocsp: file.optional().describe('File with an OCSP response (DER), stapled to handshakes.'),
+  ocsp: file
+    .optional()
+    .describe(
+      '"fetch" asks the responder that the certificate names for an OCSP response, verifies it and staples it to handshakes; else a file with one (DER).',
+    )
+    .meta({ examples: ['fetch'] }),
   acme: oneOrMore(certificateName)
     .optional()
     .describe('Names for which a certificate is ordered and renewed, as the top-level `acme` says; instead of `cert` and `key`.')
@@ -55,7 +60,9 @@ const certificate = options({
         if (isGiven(key)) report({ code: 'CONFIG_CONFLICT', message: `"${key}" is for certificates with "acme"` }, [key])
       return
     }
-    for (const key of ['cert', 'key', 'ocsp'])
+    if (isGiven('ocsp') && value['ocsp'] !== 'fetch')
+      report({ code: 'CONFIG_CONFLICT', message: 'a file with a response and "acme" do not go together', hint: 'ocsp: fetch' }, ['ocsp'])
+    for (const key of ['cert', 'key'])
       if (isGiven(key)) report({ code: 'CONFIG_CONFLICT', message: `"${key}" and "acme" do not go together` }, [key])
   }),
 )
@@ -137,12 +144,13 @@ export interface CertificateDefaults {
 const NO_ACME: CertificateDefaults = { challenge: 'tls-alpn-01', keyType: 'ec256', fileOf: () => '' }
 
 function normaliseCertificate(config: z.output<typeof certificate>, defaults: CertificateDefaults): CertificatePlan {
-  const { cert = '', key = '', ocsp } = config
-  if (config.acme === undefined) return { cert, key, ocsp }
-  const names = [...new Set(config.acme)]
+  const { cert = '', key = '', ocsp, acme } = config
+  const stapling = ocsp === 'fetch' ? { ocsp: undefined, fetchesOcsp: true as const } : { ocsp }
+  if (acme === undefined) return { cert, key, ...stapling }
+  const names = [...new Set(acme)]
   const type = config.keyType ?? defaults.keyType
   const path = defaults.fileOf(names, type)
-  return { cert: path, key: path, ocsp, acme: { names, challenge: config.challenge ?? defaults.challenge, keyType: type } }
+  return { cert: path, key: path, ...stapling, acme: { names, challenge: config.challenge ?? defaults.challenge, keyType: type } }
 }
 
 export function normaliseTls(

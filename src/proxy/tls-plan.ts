@@ -5,6 +5,8 @@ export interface CertificatePlan {
   readonly cert: string
   readonly key: string
   readonly ocsp: string | undefined
+  /** Evener asks the responder for a response itself; see fetchedStaple(). */
+  readonly fetchesOcsp?: true | undefined
   /** Ordered from an authority; `cert` and `key` are then the same file of the store. undefined for files of the operator's. */
   readonly acme?: CertificateOrderPlan | undefined
 }
@@ -44,6 +46,11 @@ export function selfSignedPaths(names: readonly string[]): CertificatePlan {
     key: `key of the self-signed certificate for ${names.join(', ')}`,
     ocsp: undefined,
   }
+}
+
+/** Under what the response stands in TlsFiles that was fetched for a certificate; nothing does until there is one. */
+export function fetchedStaple(cert: string): string {
+  return `OCSP response for ${cert}`
 }
 
 /** All certificates of a listener, the made one last. */

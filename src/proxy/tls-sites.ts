@@ -1,7 +1,7 @@
 import { type Engine, NO_CHALLENGES, type TlsChallenges, type TlsServer } from '../engine/index.ts'
 import type { AccessLogFormat } from '../observe/index.ts'
 import type { ListenerPlan } from './config.ts'
-import { certificatesOf, type TlsFiles, type TlsListenerPlan } from './tls-plan.ts'
+import { certificatesOf, fetchedStaple, type TlsFiles, type TlsListenerPlan } from './tls-plan.ts'
 
 interface Entry {
   readonly key: string
@@ -61,11 +61,10 @@ export class TlsSites {
   }
 
   #prepare(name: string, tls: TlsListenerPlan, files: TlsFiles, fingerprints: boolean): Entry {
-    const certificates = certificatesOf(tls).map(({ cert, key, ocsp }) => ({
-      chain: files[cert],
-      key: files[key],
-      ocsp: ocsp === undefined ? undefined : new Uint8Array(Buffer.from(files[ocsp], 'base64')),
-    }))
+    const certificates = certificatesOf(tls).map(({ cert, key, ocsp, fetchesOcsp }) => {
+      const staple = files[ocsp ?? (fetchesOcsp === true ? fetchedStaple(cert) : '')]
+      return { chain: files[cert], key: files[key], ocsp: staple === undefined ? undefined : new Uint8Array(Buffer.from(staple, 'base64')) }
+    })
     const asked = tls.clientCertificates
     const clientCertificates = asked && { mode: asked.mode, authorities: files[asked.ca] }
     const key = JSON.stringify([tls, certificates, clientCertificates, fingerprints])

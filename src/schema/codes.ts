@@ -26,6 +26,7 @@ export const CONFIG_CODES = {
   CONFIG_UNREACHABLE: 'a route can never match, because earlier ones always do (warning)',
   CONFIG_CERTIFICATE: 'a file has no certificate or key in it, or the two do not belong together',
   CONFIG_CERTIFICATE_EXPIRED: 'a certificate has expired (warning)',
+  CONFIG_CERTIFICATE_STAPLE: 'a certificate demands a stapled OCSP response, and none is configured (warning)',
   CONFIG_UNUSED: 'something is configured that nothing uses (warning)',
 } as const
 

@@ -1,26 +1,11 @@
 import { readFileSync } from 'node:fs'
-import { setTimeout as delay } from 'node:timers/promises'
-import {
-  AcmeClient,
-  type AcmePlan,
-  Keeper,
-  type KeeperParts,
-  type KeeperStatus,
-  type Pace,
-  Store,
-  type WantedCertificate,
-} from '../../acme/index.ts'
+import { AcmeClient, type AcmePlan, Keeper, type KeeperParts, type KeeperStatus, Store, type WantedCertificate } from '../../acme/index.ts'
 import type { Plan } from '../../config/index.ts'
 import type { EventLog } from '../../observe/index.ts'
 import type { ChallengeAnswers } from '../../proxy/index.ts'
+import { systemPace } from '../pace.ts'
 import { webClient } from '../web-client.ts'
 import { Answers } from './answers.ts'
-
-const PACE: Pace = {
-  now: () => Date.now(),
-  random: () => Math.random(),
-  sleep: (ms, signal) => delay(ms, undefined, { signal, ref: false }),
-}
 
 export interface OrdersHooks {
   /** Hands answers to challenges to every worker. */
@@ -105,7 +90,7 @@ export class AcmeOrders {
     return {
       store,
       answerer: this.#answers,
-      pace: PACE,
+      pace: systemPace,
       renewBeforeMs: plan.renewBeforeMs,
       backOffMs: plan.backOffMs,
       maxBackOffMs: plan.maxBackOffMs,
@@ -114,7 +99,7 @@ export class AcmeOrders {
         client ??= new AcmeClient(
           { directory, email, externalAccount, key: store.accountKey(directory) },
           webClient(ca === undefined ? undefined : readFileSync(ca, 'utf8')),
-          PACE.now,
+          systemPace.now,
         )
         return client
       },
