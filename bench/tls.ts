@@ -29,6 +29,12 @@ const CASES: readonly (LoadCase & { readonly key: KeyType })[] = [
     load: { path: '/1m', isSecure: true, connections: 64 },
     isTuned: true,
   },
+  {
+    name: 'upload',
+    title: '64 KiB request body, 64 connections',
+    key: 'ecdsa',
+    load: { path: '/upload', isSecure: true, connections: 64, upload: 64 * 1024 },
+  },
 ].map((one) => ({ ...one, contenders: ALL }) as LoadCase & { readonly key: KeyType })
 
 const byKey = { ecdsa: secureContenders('ecdsa'), rsa: secureContenders('rsa') }
