@@ -36,8 +36,10 @@ export interface Listener {
 export interface SecureHooks {
   /** The handshake is done: the owner of the secured connection, or undefined to reset it. */
   accepted(connection: Connection): ConnectionHandler | undefined
-  /** It is not, and the connection is over or soon will be. */
-  failed(reason: string): void
+  /** Owner of a connection that goes on in the clear, or undefined to reset it. */
+  plaintext(connection: Connection): ConnectionHandler | undefined
+  /** It is not done; the connection is over or soon will be, unless plaintext() has taken it. */
+  failed(reason: string, isTaken: boolean): void
 }
 
 /** What a connection begins with. */
@@ -84,7 +86,8 @@ export interface Engine {
   connect(address: SocketAddress, options: ConnectOptions, handler: ConnectionHandler): Connection
   /**
    * Begins a TLS handshake, as the server, on a connection that was accepted in the clear and has nothing to send. memory[start, end) has come
-   * already. Its handler hears nothing more; the caller makes what this returns the connection's handler, and forgets the connection.
+   * already. Its handler hears nothing more; the caller makes what this returns the connection's handler, and forgets the connection. What is no TLS in
+   * that piece is told its owner within this call.
    */
   secure(connection: Connection, tls: TlsServer, start: number, end: number, hooks: SecureHooks): ConnectionHandler
   /** Certificates and options for listen(). Throws EvenerError TLS_*. */

@@ -76,9 +76,10 @@ export class ListenerState<S extends ConnectionSite = ListenerSite> implements P
         if (secured.secure !== null) this.worker.counters.handshakeDone(this.current, secured.secure.isResumed)
         return secured.secure?.isChallenge === true ? this.#answered(secured) : this.#serve(this, secured, proxied)
       },
-      failed: () => {
+      plaintext: (plain) => (this.current.kind === 'http' ? this.#misplaced(this.#serve(this, plain, proxied)) : undefined),
+      failed: (_reason, isTaken) => {
         this.handshakeFailed()
-        this.closed()
+        if (!isTaken) this.closed()
       },
     })
   }
@@ -86,9 +87,7 @@ export class ListenerState<S extends ConnectionSite = ListenerSite> implements P
   /** Owner of a connection that speaks no TLS where this listener does: it is answered with an error, above the limit not at all. */
   acceptPlain(connection: Connection): ConnectionHandler | undefined {
     if (this.current.kind !== 'http' || !this.#enter()) return undefined
-    const downstream = this.#begin(connection) as DownstreamConnection
-    downstream.isMisplaced = true
-    return downstream
+    return this.#misplaced(this.#begin(connection))
   }
 
   handshakeFailed(): void {
@@ -154,6 +153,12 @@ export class ListenerState<S extends ConnectionSite = ListenerSite> implements P
     }
     const { headerPolicy } = this.current
     return headerPolicy === null ? this.#serve(this, connection, null) : new HeaderGate(this, connection).begin(headerPolicy)
+  }
+
+  #misplaced(handler: ConnectionHandler): ConnectionHandler {
+    const downstream = handler as DownstreamConnection
+    downstream.isMisplaced = true
+    return downstream
   }
 
   #answered(connection: Connection): ConnectionHandler {

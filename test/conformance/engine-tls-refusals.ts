@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
 import { it } from 'node:test'
+import { slicedClient } from '../support/ciphertext.ts'
 import { type Backend, engineFor } from '../support/engine.ts'
 import { needs } from '../support/needs.ts'
 import { dial, witness, witnessServer } from '../support/net.ts'
@@ -39,8 +40,7 @@ export function tlsRefusals(backend: Backend): void {
     assert.equal(idle[2].isClosed, false)
   })
 
-  const openssl = backend.kind === 'portable' ? { skip: 'node:tls allows three in ten minutes' } : needs('openssl')
-  it('renegotiation is refused', openssl, async (t) => {
+  it('renegotiation is refused', needs('openssl'), async (t) => {
     const test = await engineFor(t, backend)
     const { address, accepted, count } = await listenSecure(test, {}, { maxVersion: '1.2' })
     const { port } = address as { port: number }
@@ -130,6 +130,18 @@ export function tlsRefusals(backend: Backend): void {
     client.socket.write(Buffer.concat([Buffer.from('1603030004', 'hex'), Buffer.alloc(2000, 0xff)]))
     await client.until(() => client.hasEnded || client.isClosed)
     assert.equal(accepted.length, 0)
+  })
+
+  it('what makes no sense on a connection that stands ends it', async (t) => {
+    const test = await engineFor(t, backend)
+    const { address, accepted, count } = await listenSecure(test)
+    for (const [index, garbage] of ['GET / HTTP/1.1\r\n\r\n', Buffer.from('1703030020', 'hex') + '\xff'.repeat(32)].entries()) {
+      const client = await slicedClient(t, address)
+      await count(index + 1)
+      await client.send(Buffer.from(garbage, 'latin1'))
+      assert.equal(await accepted[index].over(), 'failed')
+      await client.wire.until(() => client.wire.hasEnded || client.wire.isClosed)
+    }
   })
 
   it('options that OpenSSL does not accept are errors with its words', async (t) => {

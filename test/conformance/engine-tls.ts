@@ -8,6 +8,7 @@ import { witness, witnessServer } from '../support/net.ts'
 import { clientOptions, OTHER, SHOP, secureWitness, secureWitnessServer, serverOptions } from '../support/tls.ts'
 
 const MEGABYTE = 1 << 20
+const IDLE: ConnectionHandler = { opened() {}, received() {}, ended() {}, drained() {}, closed() {} }
 
 export function listenSecure(
   test: EngineUnderTest,
@@ -246,6 +247,8 @@ export function tls(backend: Backend): void {
     const tlsServer = test.engine.tlsServer(serverOptions())
     const secured: Recorder[] = []
     const failures: string[] = []
+    let clearText = ''
+    let taken: ConnectionHandler | undefined
     const { address } = await test.listen({
       received(connection, start, end) {
         const behind = start + 'hello\n'.length
@@ -255,7 +258,8 @@ export function tls(backend: Backend): void {
             secured.push(recorder)
             return recorder
           },
-          failed: (reason) => failures.push(reason),
+          plaintext: () => taken,
+          failed: (reason, isTaken) => failures.push(`${reason}: ${isTaken ? 'taken' : 'lost'}`),
         })
       },
     })
@@ -277,7 +281,19 @@ export function tls(backend: Backend): void {
     const wrong = await witness(t, address)
     wrong.read().socket.write('hello\nno TLS')
     await wrong.closed()
-    assert.equal(failures.length, 1)
+    assert.deepEqual(failures, ['no TLS: lost'])
+    taken = {
+      ...IDLE,
+      received(connection, start, end) {
+        clearText += test.bytes(start, end)
+        connection.close()
+      },
+    }
+    const clear = await witness(t, address)
+    clear.read().socket.write('hello\nstill in the clear')
+    await clear.ended()
+    assert.equal(clearText, 'still in the clear')
+    assert.deepEqual(failures.slice(1), ['no TLS: taken'])
   })
 
   it('every block comes back when the connections are over', async (t) => {

@@ -287,7 +287,10 @@ test('a header of the PROXY protocol comes before the handshake', openssl, async
   const plain = connect(port, '127.0.0.1')
   plain.on('error', () => {})
   plain.write('PROXY TCP4 192.0.2.9 192.0.2.1 4711 443\r\nGET / HTTP/1.1\r\n\r\n')
+  let answer = ''
+  plain.on('data', (chunk: Buffer) => (answer += chunk))
   await new Promise((resolve) => plain.once('close', resolve))
+  assert.match(answer, /^HTTP\/1\.1 400 [\s\S]*speaks HTTPS/)
   assert.equal(app.requests.length, 2)
   // Each connection is counted once, also those whose handshake failed.
   while ((await running.status()).listeners[0].connections !== 0);

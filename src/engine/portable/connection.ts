@@ -282,6 +282,7 @@ export class PortableConnection implements Connection, Turned {
     this.#die(this.#reasonOf(error))
     // A reset that the system refuses leaves Node without a handle to close, and so without a 'close'.
     if (error.syscall === 'reset') setImmediate(() => this.gone('failed'))
+    else if (this.secure !== null) this.#breakOff()
   }
 
   /** The socket is closed, or there never was one. The last event: gives everything back and tells the handler. */
@@ -302,6 +303,13 @@ export class PortableConnection implements Connection, Turned {
   }
 
   // Inner steps.
+
+  /** An error of TLS on a connection that stands leaves both sockets as they are, if half-open is allowed. */
+  #breakOff(): void {
+    this.#socket?.destroy()
+    this.#transport?.once('close', () => this.gone('failed'))
+    this.#transport?.destroy()
+  }
 
   /** Hands `length` bytes to the handler, block by block, and returns how many found a block. */
   #pass(source: Uint8Array, length: number): number {

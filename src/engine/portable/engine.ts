@@ -105,7 +105,13 @@ export class PortableEngine implements Engine {
     return connection
   }
 
-  secure(connection: Connection, tls: TlsServer, start: number, end: number, { accepted, failed }: SecureHooks): ConnectionHandler {
+  secure(
+    connection: Connection,
+    tls: TlsServer,
+    start: number,
+    end: number,
+    { accepted, plaintext, failed }: SecureHooks,
+  ): ConnectionHandler {
     const plain = connection as PortableConnection
     const { local } = plain
     const socket = plain.detach()
@@ -113,7 +119,7 @@ export class PortableEngine implements Engine {
     if (start < end) socket.unshift(Buffer.from(this.memory.subarray(start, end)))
     ;(tls as PortableTlsServer).accept(socket, {
       secured: (secured, transport, secure) => this.accept(secured, local, accepted, transport, secure),
-      plaintext: drop,
+      plaintext: (clear) => this.accept(clear, local, plaintext),
       failed,
     })
     return NOBODY
@@ -171,13 +177,13 @@ export class PortableEngine implements Engine {
     return this.#closed
   }
 
-  /** A listener's socket becomes a connection, or is reset: nobody wants it, or there are too many. */
-  accept(socket: Socket, local: SocketAddress, accepted: Accepted, transport = socket, secure: PortableSecure | null = null): void {
+  /** A listener's socket becomes a connection, or is reset: nobody wants it, or there are too many. Whether it has. */
+  accept(socket: Socket, local: SocketAddress, accepted: Accepted, transport = socket, secure: PortableSecure | null = null): boolean {
     const remote = peerAddress(socket, local.family)
     if (remote === undefined || this.#isClosing || this.#connections.size >= this.options.maxConnections) {
       this.loop.counters.acceptFailures++
       drop(transport)
-      return
+      return false
     }
     const isBoundToOne = local.family === 'unix' || (local.host !== '0.0.0.0' && local.host !== '::')
     const connection = new PortableConnection(this, NOBODY, remote, isBoundToOne ? local : null, true, secure)
@@ -191,6 +197,7 @@ export class PortableEngine implements Engine {
     if (handler === undefined) connection.reset()
     else connection.begin(handler)
     this.loop.leave()
+    return handler !== undefined
   }
 
   forget(connection: PortableConnection): void {

@@ -92,11 +92,12 @@ export class RingEngine implements Engine {
     return connection
   }
 
-  secure(connection: Connection, tls: TlsServer, start: number, end: number, { accepted, failed }: SecureHooks): ConnectionHandler {
+  secure(connection: Connection, tls: TlsServer, start: number, end: number, hooks: SecureHooks): ConnectionHandler {
     const raw = connection as RingConnection
-    const secured = TlsConnection.accept(this.#loop, raw, tls as RingTlsServer, { accepted, failed, plaintext: () => undefined })
+    const secured = TlsConnection.accept(this.#loop, raw, tls as RingTlsServer, hooks)
     if (start < end) secured.received(raw, start, end)
-    return secured
+    // Another one where what had come was no TLS.
+    return raw.handler
   }
 
   tlsServer(options: TlsServerOptions): TlsServer {

@@ -21,6 +21,8 @@ import { PortableSecure } from './secure.ts'
 /** First byte of a handshake's record; what begins otherwise is no TLS. */
 const HANDSHAKE_RECORD = 22
 const RECORD_HEAD_BYTES = 5
+/** As on the ring: no renegotiation, and ChaCha20 for clients that prefer it. */
+const SERVER_OPTIONS = constants.SSL_OP_NO_RENEGOTIATION | constants.SSL_OP_PRIORITIZE_CHACHA
 /** RFC 8446 §5.1. */
 const MAX_RECORD_BYTES = 16 * 1024
 
@@ -28,8 +30,9 @@ const MAX_RECORD_BYTES = 16 * 1024
 export interface PortableAcceptor {
   /** The handshake is done; `transport` is the socket beneath. */
   secured(socket: TLSSocket, transport: Socket, secure: PortableSecure): void
-  plaintext(socket: Socket): void
-  failed(reason: string): void
+  /** Whether somebody has taken it. */
+  plaintext(socket: Socket): boolean
+  failed(reason: string, isTaken: boolean): void
 }
 
 interface Handshake {
@@ -76,7 +79,7 @@ export class PortableTlsServer implements TlsServer {
     if (this.#handshakes.size >= this.options.maxHandshakes) {
       const [[oldest, handshake]] = this.#handshakes
       this.#forget(oldest)
-      handshake.acceptor.failed('too many handshakes at a time')
+      handshake.acceptor.failed('too many handshakes at a time', false)
       oldest.resetAndDestroy()
     }
     const handshake = { transport, acceptor, secure: new PortableSecure() }
@@ -134,8 +137,7 @@ export class PortableTlsServer implements TlsServer {
       this.#forget(transport)
       transport.removeListener('error', gone)
       transport.removeListener('close', gone)
-      acceptor.failed('no TLS')
-      acceptor.plaintext(transport)
+      acceptor.failed('no TLS', acceptor.plaintext(transport))
       return
     }
     // Of a ClientHello in several records only the first is known here.
@@ -159,7 +161,7 @@ export class PortableTlsServer implements TlsServer {
     const { transport, acceptor, secure } = handshake
     this.#forget(transport)
     if (this.options.clientCertificates !== undefined && !socket.authorized && socket.getPeerX509Certificate() !== undefined) {
-      acceptor.failed(`the client's certificate is not accepted: ${String(socket.authorizationError)}`)
+      acceptor.failed(`the client's certificate is not accepted: ${String(socket.authorizationError)}`, false)
       socket.destroy()
       return
     }
@@ -178,7 +180,7 @@ export class PortableTlsServer implements TlsServer {
   }
 
   #gone({ transport, acceptor }: Handshake, reason: string): void {
-    if (this.#forget(transport)) acceptor.failed(reason)
+    if (this.#forget(transport)) acceptor.failed(reason, false)
   }
 
   #forget(transport: Socket): boolean {
@@ -209,7 +211,7 @@ export class PortableTlsServer implements TlsServer {
       rejectUnauthorized: asked?.mode === 'require',
       handshakeTimeout: options.handshakeTimeoutMs,
       pauseOnConnect: true,
-      secureOptions: options.tickets ? 0 : constants.SSL_OP_NO_TICKET,
+      secureOptions: SERVER_OPTIONS | (options.tickets ? 0 : constants.SSL_OP_NO_TICKET),
       sessionIdContext: createHash('sha256').update(options.id).digest('hex').slice(0, 32),
     })
     server.on('secureConnection', (socket) => this.#done(socket))

@@ -291,10 +291,10 @@ export class TlsConnection implements Connection, ConnectionHandler, Turned {
     this.#handshake = null
     this.#state = OVER
     this.#closeSession()
-    acceptor.failed('no TLS')
     const { raw } = this
     raw.handler = NOBODY
     const handler = this.#ask(acceptor.plaintext, raw)
+    acceptor.failed('no TLS', handler !== undefined)
     if (handler === undefined) raw.reset()
     else {
       raw.handler = handler

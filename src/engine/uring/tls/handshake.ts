@@ -18,7 +18,7 @@ export interface TlsAcceptor {
   accepted(connection: Connection): ConnectionHandler | undefined
   /** The owner of a connection that speaks no TLS; undefined resets it. */
   plaintext(connection: Connection): ConnectionHandler | undefined
-  failed(reason: string): void
+  failed(reason: string, isTaken: boolean): void
 }
 
 /** The listener's side of a handshake: its certificates, and who gets the connection. */
@@ -100,7 +100,7 @@ export class Handshake implements TimerTarget {
     const { secure } = this.#connection
     if (secure.failure !== '') return
     secure.failure = why
-    this.acceptor?.failed(why)
+    this.acceptor?.failed(why, false)
   }
 
   /** The connection is over. */
