@@ -18,7 +18,7 @@ export const ERROR_CODES = {
   POOL_TABLE_INVALID: 'a worker was handed something else than the pool table',
   WORKER_DIED: 'a worker thread ended or answered out of turn',
   BPF_OBJECT_INVALID: 'a compiled BPF object is damaged or not what the loader expects',
-  BPF_FORBIDDEN: 'the packet plane may not load programs: CAP_BPF and CAP_NET_ADMIN are needed',
+  BPF_FORBIDDEN: 'the packet plane may not load programs: CAP_BPF, CAP_PERFMON and CAP_NET_ADMIN are needed',
   BPF_REFUSED: "the kernel's verifier refused a program; the end of its log is in the message",
   BPF_FAILED: 'a bpf(2) call failed for a reason that the message names',
   NETLINK_FAILED: 'the kernel refused a netlink request, which the message names',

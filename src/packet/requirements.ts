@@ -6,6 +6,7 @@ import { EvenerError } from '../core/index.ts'
 const NEEDS_KERNEL = [6, 0] as const
 const CAP_NET_ADMIN = 12n
 const CAP_SYS_ADMIN = 21n
+const CAP_PERFMON = 38n
 const CAP_BPF = 39n
 
 export interface Environment {
@@ -30,13 +31,23 @@ export function requirePacketPlane(environment: Environment = readEnvironment())
   }
   const has = (capability: bigint) => (environment.capabilities >> capability) % 2n === 1n
   const missing: string[] = []
-  if (!has(CAP_BPF) && !has(CAP_SYS_ADMIN)) missing.push('CAP_BPF')
+  // The verifier lets pointers be compared and computed with only for who may measure the kernel.
+  for (const [name, capability] of [
+    ['CAP_BPF', CAP_BPF],
+    ['CAP_PERFMON', CAP_PERFMON],
+  ] as const) {
+    if (!has(capability) && !has(CAP_SYS_ADMIN)) missing.push(name)
+  }
   if (!has(CAP_NET_ADMIN)) missing.push('CAP_NET_ADMIN')
   if (missing.length === 0) return
   throw new EvenerError(
     'BPF_FORBIDDEN',
-    `the packet plane needs ${missing.join(' and ')}, which this process has not (run it as root or grant them)`,
+    `the packet plane needs ${formatList(missing)}, which this process has not (run it as root or grant them)`,
   )
+}
+
+function formatList(names: readonly string[]): string {
+  return new Intl.ListFormat('en-GB').format(names)
 }
 
 function readEnvironment(): Environment {

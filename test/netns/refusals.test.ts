@@ -42,8 +42,17 @@ test('an interface that is not there is named, with those that are', NEEDED, asy
 })
 
 test('missing capabilities are named', NEEDED, async (t) => {
-  const text = await refusal(lay(t), configuration({}), 'setpriv', '--bounding-set', '-bpf,-sys_admin,-net_admin')
-  assert.match(text, /^evener: the packet plane needs CAP_BPF and CAP_NET_ADMIN, which this process has not/)
+  const text = await refusal(lay(t), configuration({}), 'setpriv', '--bounding-set', '-bpf,-perfmon,-sys_admin,-net_admin')
+  assert.match(text, /^evener: the packet plane needs CAP_BPF, CAP_PERFMON and CAP_NET_ADMIN, which this process has not/)
+})
+
+test('what is said to be needed is enough', NEEDED, async (t) => {
+  const network = lay(t)
+  const wanted = { ...configuration({}), admin: { bind: '127.0.0.1:9900' } }
+  const product = Product.spawn(network, 'lb', wanted, 'setpriv', '--bounding-set', '-all,+bpf,+net_admin,+perfmon')
+  await Promise.race([product.logged('admin on'), product.ended])
+  assert.match(network.run('lb', 'ip', 'link', 'show', 'e1'), /prog\/xdp/, product.log.join('\n'))
+  assert.equal(await product.stop(), 0)
 })
 
 test('another program on an interface is left there, and ours comes on none', NEEDED, async (t) => {

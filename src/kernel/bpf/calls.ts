@@ -75,7 +75,10 @@ export const ERRNO = constants.errno
 /** Turns -errno into the error for it: a missing privilege is told apart from everything else. */
 export function bpfFailure(what: string, result: number): EvenerError {
   if (result === -ERRNO.EPERM || result === -ERRNO.EACCES) {
-    return new EvenerError('BPF_FORBIDDEN', `${what}: not permitted; the packet plane needs CAP_BPF and CAP_NET_ADMIN (or root)`)
+    return new EvenerError(
+      'BPF_FORBIDDEN',
+      `${what}: not permitted; the packet plane needs CAP_BPF, CAP_PERFMON and CAP_NET_ADMIN (or root)`,
+    )
   }
   return new EvenerError('BPF_FAILED', `${what}: ${getSystemErrorName(result)}`)
 }
