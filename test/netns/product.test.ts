@@ -68,6 +68,33 @@ test('a server that is drained gets no new flows, one that fails its check none 
   assert.deepEqual([shares.b, shares.c], [3, 6])
 })
 
+test('a later priority takes what the first is too full for, takes over when it is gone, and gives it back', NEEDED, async (t) => {
+  const network = await layWeb(t, 'nat')
+  const servers = NAMES.map((name, index) => ({ name, address: `${serverAddress(index)}:80`, priority: index }))
+  const product = await Product.start(network, 'lb', configuration('nat', { pool: { servers }, packet: { limits: { flows: 3 } } }))
+  assert.deepEqual(ask(network, 4), { a: 3, b: 1 })
+  product.command('server', 'maintenance', 'app/a')
+  assert.deepEqual(ask(network, 3), { b: 2, c: 1 })
+  product.command('server', 'maintenance', 'app/b')
+  assert.deepEqual(ask(network, 3), { c: 2, x: 1 })
+})
+
+test('a server that begins slowly gets a small share of its weight at first', NEEDED, async (t) => {
+  const network = await layWeb(t, 'dr')
+  const servers = NAMES.slice(0, 2).map((name, index) => ({ name, address: `${serverAddress(index)}:80` }))
+  const check = { tcp: {}, interval: '100ms', timeout: '1s', rise: 1, fall: 1 }
+  const product = await Product.start(network, 'lb', configuration('dr', { pool: { servers, check, slowStart: '10m' } }))
+  await Promise.all(NAMES.slice(0, 2).map((name) => product.logged(`app/${name} is up`)))
+  assert.deepEqual(ask(network, 20), { a: 10, b: 10 })
+  network.run('net', 'ip', 'link', 'set', 'nb', 'down')
+  await product.logged('app/b is down')
+  const told = product.log.length
+  network.run('net', 'ip', 'link', 'set', 'nb', 'up')
+  await product.logged('app/b', told)
+  const { a, b } = ask(network, 42)
+  assert.ok(a >= 39 && b >= 1, `${a} and ${b}`)
+})
+
 test('a reload changes servers and addresses and loses no flow', NEEDED, async (t) => {
   const network = await layWeb(t, 'nat')
   const product = await Product.start(network, 'lb', configuration('nat'))
