@@ -117,7 +117,7 @@ export class Network {
       for (const id of left) if (id !== '') killQuietly(Number(id))
       execFileSync('ip', ['netns', 'del', this.space(name)])
     }
-    if (this.#mounted !== undefined) execFileSync('umount', [this.#mounted])
+    if (this.#mounted !== undefined) execFileSync('umount', ['--lazy', this.#mounted])
     rmSync(this.folder, { recursive: true, force: true })
   }
 }

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { PacketService } from '../../src/packet/index.ts'
-import { buildFrame, buildIcmpError, buildIp, type FrameOptions } from './frame.ts'
+import { buildFrame, buildIcmpError, buildIp, type FrameOptions, readFrame } from './frame.ts'
 import { CLIENT, CLIENT6, inNamespace, layNetwork, type PlaneFixture, server, service, VIP, VIP6, withPlane } from './namespace.ts'
 
 const ETHERNET_BYTES = 14
@@ -75,6 +75,52 @@ inNamespace(import.meta.filename, () => {
         })
       })
     }
+  }
+
+  for (const forward of ['nat', 'fullnat', 'dr', 'tun'] as const) {
+    test(`${forward}: any byte of a packet of an open flow may be wrong, from either side, and the flow goes on`, () => {
+      withPlane([service({ forward, localAddresses: ['10.2.0.1'] })], (fixture) => {
+        const client = { source: CLIENT, destination: VIP, flags: 'A', payload: 20 }
+        const opened = readFrame(fixture.fromClient(buildFrame({ ...client, flags: 'S', payload: 0 })).bytes)
+        const isRewritten = forward === 'nat' || forward === 'fullnat'
+        const answer = { source: '10.2.0.11', destination: opened.source, sourcePort: 80, destinationPort: opened.sourcePort, payload: 20 }
+        if (isRewritten) fixture.fromServer(buildFrame({ ...answer, flags: 'SA' }))
+        const pairs: [frame: Uint8Array, send: PlaneFixture['fromClient']][] = [
+          [buildFrame(client), (frame) => fixture.fromClient(frame)],
+          ...(isRewritten
+            ? [[buildFrame({ ...answer, flags: 'A' }), (frame: Uint8Array) => fixture.fromServer(frame)] as (typeof pairs)[number]]
+            : []),
+        ]
+        for (const [frame, send] of pairs) for (let time = 0; time < 2; time++) assert.equal(send(frame).verdict, 'redirect')
+        for (const [frame, send] of pairs) {
+          for (let at = ETHERNET_BYTES - 2; at < ETHERNET_BYTES + 40; at++) {
+            // A wrong RST, SYN or FIN would rightly end the flow.
+            if (at === ETHERNET_BYTES + 33) continue
+            for (const value of [0, 0xff, frame[at] ^ 1, frame[at] ^ 0x80]) {
+              const wrong = frame.slice()
+              wrong[at] = value
+              const { verdict, bytes } = send(wrong)
+              assert.match(verdict, /^(?:pass|drop|tx|redirect)$/, `byte ${at} is ${value}`)
+              if (verdict === 'pass') assert.deepEqual(bytes, wrong, `byte ${at} is ${value}`)
+            }
+          }
+          for (let length = ETHERNET_BYTES; length < frame.length; length++) {
+            const cut = frame.slice(0, length)
+            assert.deepEqual(send(cut), { verdict: 'pass', bytes: cut }, `at ${length} bytes`)
+          }
+        }
+        for (const [frame, send] of pairs) {
+          const { verdict, bytes } = send(frame)
+          assert.equal(verdict, 'redirect')
+          assert.deepEqual(readFrame(bytes).problems, [])
+        }
+        const own = fixture.plane.flows().filter(({ client: address, clientPort }) => address === CLIENT && clientPort === 40000)
+        assert.deepEqual(
+          own.map(({ state }) => state),
+          ['established'],
+        )
+      })
+    })
   }
 
   test('lengths that contradict each other: what says more than came is not read, what says less is read as far as it says', () => {
