@@ -18,6 +18,7 @@ export function crossCheck(plan: Plan): Finding[] {
     ...checkRegexes(plan),
     ...checkPackets(plan),
     ...checkSorryPools(plan),
+    ...checkDatagramHeaders(plan),
     ...checkAcme(plan),
   ]
 }
@@ -71,6 +72,16 @@ function* routesIn(values: unknown): Generator<[Path, object]> {
       }
     }
   }
+}
+
+/** Version 1 of the PROXY protocol is a line before the first byte of a connection; datagrams have none. */
+function checkDatagramHeaders(plan: Plan): Finding[] {
+  const lines = new Set(plan.pools.filter(({ proxyProtocol }) => proxyProtocol?.version === 1).map(({ name }) => name))
+  return plan.listeners.flatMap((listener) => {
+    if (listener.kind !== 'udp' || listener.proxyProtocol !== undefined || !lines.has(listener.pool)) return []
+    const message = `pool "${listener.pool}" has proxyProtocol: v1, which has no datagrams; say v2 there, or in this listener`
+    return [fail(['listeners', listener.name, 'udp', 'pool'], 'CONFIG_CONFLICT', message)]
+  })
 }
 
 function httpListeners(plan: Plan): Extract<Plan['listeners'][number], { kind: 'http' }>[] {

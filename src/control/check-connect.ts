@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs'
 import { connect as connectTcp, type Socket } from 'node:net'
 import { type ConnectionOptions, checkServerIdentity, connect as connectTls } from 'node:tls'
 import type { CheckConnect, CheckSocket, CheckSocketEvents, CheckTarget } from '../pool/index.ts'
+import { introduceDatagram } from '../proxy/index.ts'
 
 const REASONS: Readonly<Record<string, string>> = {
   ECONNREFUSED: 'connection refused',
@@ -17,6 +18,7 @@ const REASONS: Readonly<Record<string, string>> = {
 /** Headers of the PROXY protocol by which a balancer speaks for itself: versions 1 and 2. */
 const UNKNOWN_LINE = Buffer.from('PROXY UNKNOWN\r\n')
 const LOCAL_HEADER = Buffer.from('0d0a0d0a000d0a515549540a20000000', 'hex')
+const NOTHING = new Uint8Array(0)
 
 /** Connections for active checks, over node:net, node:tls and node:dgram: a few a second, in the control thread. */
 export const checkConnect: CheckConnect = (target, events) => {
@@ -92,19 +94,32 @@ class CheckDatagrams implements CheckSocket {
   readonly #socket: DatagramSocket
   #isClosed = false
 
-  constructor({ address }: CheckTarget, events: CheckSocketEvents) {
+  #introduction: Uint8Array = NOTHING
+
+  constructor({ address, proxyProtocol }: CheckTarget, events: CheckSocketEvents) {
     this.#socket = createSocket(address.family === 6 ? 'udp6' : 'udp4')
     this.#socket.on('error', (error: NodeJS.ErrnoException) => {
       events.failed(error.code === 'ECONNREFUSED' ? 'port unreachable' : reasonOf(error))
     })
     this.#socket.on('message', (bytes) => events.received(bytes))
     if (address.family === 'unix') process.nextTick(() => events.failed('datagrams need an IP address'))
-    else this.#socket.connect(address.port, address.host, () => events.opened())
+    else {
+      this.#socket.connect(address.port, address.host, () => {
+        if (proxyProtocol === 2) this.#introduction = this.#introduce()
+        events.opened()
+      })
+    }
   }
 
   write(bytes: Uint8Array): void {
     // An error comes as an event too.
-    this.#socket.send(bytes, () => {})
+    this.#socket.send([this.#introduction, bytes], () => {})
+  }
+
+  /** Servers drop datagrams with LOCAL (Knot DNS 3.2): the check names itself as the client. */
+  #introduce(): Uint8Array {
+    const [own, server] = [this.#socket.address(), this.#socket.remoteAddress()]
+    return introduceDatagram({ host: own.address, port: own.port }, { host: server.address, port: server.port })
   }
 
   secure(): void {

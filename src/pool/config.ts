@@ -149,7 +149,7 @@ export function normalisePool(
 /** A check of the servers' own port begins as their connections do. */
 function introduced(plan: CheckPlan, sends: PoolConfig['proxyProtocol']): CheckPlan {
   const version = normaliseProxyProtocol(sends)?.version
-  const isElsewhere = plan.address !== undefined || plan.port !== undefined || plan.kind === 'udp'
+  const isElsewhere = plan.address !== undefined || plan.port !== undefined
   return version === undefined || isElsewhere ? plan : { ...plan, proxyProtocol: version }
 }
 

@@ -130,7 +130,7 @@ export const listener = options({
   ),
   acceptProxyProtocol: acceptProxyProtocol
     .optional()
-    .describe('Peers whose connections begin with a header of the PROXY protocol; none without this.'),
+    .describe('Peers whose connections, or datagrams, begin with a header of the PROXY protocol; none without this.'),
   tls: tlsListener.optional().describe('Serves over TLS; requests in the clear are answered with 400.'),
   http: http.optional().describe('Requests of HTTP/1.1 and HTTP/1.0.'),
   tcp: tcp.optional().describe('Connections of any protocol over TCP, byte for byte.'),
@@ -139,8 +139,6 @@ export const listener = options({
 }).check(
   exactlyOne('a listener', ['http', 'tcp', 'udp', 'packet']),
   always((value, report) => {
-    if (value.udp !== undefined && value.acceptProxyProtocol !== undefined)
-      report({ code: 'CONFIG_CONFLICT', message: '"acceptProxyProtocol" and "udp" do not go together' }, ['acceptProxyProtocol'])
     if (value.tls === undefined) return
     const other = value.packet !== undefined ? 'packet' : value.udp !== undefined ? 'udp' : undefined
     if (other !== undefined) report({ code: 'CONFIG_CONFLICT', message: `"tls" and "${other}" do not go together` }, ['tls'])
@@ -166,8 +164,8 @@ export interface ListenerDefaults {
 
 export function normaliseListener(name: string, config: ListenerConfig, defaults: ListenerDefaults): ListenerPlan {
   const { bind, tcp: stream } = config
-  if (config.udp !== undefined) return normaliseUdp(name, bind, config.udp)
   const accept = normaliseAcceptProxyProtocol(config.acceptProxyProtocol)
+  if (config.udp !== undefined) return normaliseUdp(name, bind, config.udp, accept)
   const tls = normaliseTls(config.tls, defaults.certificates)
   if (stream === undefined) {
     return { ...normaliseHttp(name, bind, config.http as z.output<typeof http>, defaults), acceptProxyProtocol: accept, tls }

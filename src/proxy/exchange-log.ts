@@ -82,10 +82,10 @@ export class ExchangeLogger implements ExchangeLog, TimerTarget {
 
   writeSession(session: DatagramSession): void {
     const record = this.#record
-    const { site, worker, serverIndex, client } = session
+    const { site, worker, serverIndex, address } = session
     forgetRequest(record)
     record.timeMs = worker.engine.wallClock()
-    record.client = literal(formatIp(client.address))
+    record.client = address.family === 0 ? UNKNOWN : literal(formatIp(address))
     record.bytesIn = session.bytesIn
     record.bytesOut = session.bytesOut
     record.durationMs = worker.engine.now() - session.startMs

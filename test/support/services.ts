@@ -130,17 +130,22 @@ www.example.test. 60 A 192.0.2.7
 www.example.test. 60 AAAA 2001:db8::7
 `,
     )
+    writeFileSync(join(folder, 'who.test.zone'), 'who.test. 0 SOA ns.who.test. root.who.test. 1 60 60 60 60\nwho.test. 0 NS ns.who.test.\n')
     const file = join(folder, 'knot.conf')
     writeFileSync(
       file,
       `server:
     rundir: ${folder}
     listen: 127.0.0.1@${port}
+    proxy-allowlist: 127.0.0.0/8
 database:
     storage: ${folder}
 zone:
   - domain: example.test
     file: ${zone}
+  - domain: who.test
+    file: ${zone.replace('example', 'who')}
+    module: mod-whoami
 `,
     )
     return [program('knotd'), '-c', file]

@@ -1,6 +1,8 @@
 import { z } from 'zod'
 import type { SocketAddress } from '../../core/index.ts'
-import { duration, options } from '../../schema/index.ts'
+import { always, duration, options } from '../../schema/index.ts'
+import type { AcceptProxyProtocolPlan } from '../proxy-protocol/option.ts'
+import { normaliseProxyProtocol, proxyProtocol } from '../proxy-protocol/send-option.ts'
 import type { UdpListenerPlan } from './plan.ts'
 
 /** `udp` of a listener. */
@@ -33,14 +35,31 @@ export const udp = options({
     .enum(['keep', 'reselect'])
     .default('reselect')
     .describe('What happens to the sessions of a server that goes down or into maintenance: the next datagram chooses another, or not.'),
-})
+  proxyProtocol: proxyProtocol
+    .optional()
+    .describe("Each datagram to a server begins with a header that names the client, version 2; the pool's `proxyProtocol` without this."),
+}).check(
+  always(({ proxyProtocol: sends }, report) => {
+    if (sends === 'v1' || (sends as { version?: unknown } | undefined)?.version === 'v1')
+      report({ code: 'CONFIG_CONFLICT', message: 'version 1 of the PROXY protocol has no datagrams', hint: 'write "v2"' }, [
+        'proxyProtocol',
+      ])
+  }),
+)
 
-export function normaliseUdp(name: string, bind: readonly SocketAddress[], config: z.output<typeof udp>): UdpListenerPlan {
+export function normaliseUdp(
+  name: string,
+  bind: readonly SocketAddress[],
+  config: z.output<typeof udp>,
+  accept: AcceptProxyProtocolPlan | undefined,
+): UdpListenerPlan {
   return {
     name,
     bind,
     kind: 'udp',
+    acceptProxyProtocol: accept,
     pool: config.pool,
+    proxyProtocol: normaliseProxyProtocol(config.proxyProtocol),
     idleMs: config.timeouts.idle,
     maxSessions: config.limits.sessions,
     datagrams: config.datagrams === 'all' ? 0 : config.datagrams,

@@ -1,4 +1,6 @@
 import type { SocketAddress } from '../../core/index.ts'
+import type { ProxyProtocolPlan } from '../../pool/index.ts'
+import type { AcceptProxyProtocolPlan } from '../proxy-protocol/option.ts'
 
 /** An entry of `listeners` with `udp`: datagrams go to servers, and theirs to the clients that asked. */
 export interface UdpListenerPlan {
@@ -7,7 +9,10 @@ export interface UdpListenerPlan {
   readonly kind: 'udp'
   /** Datagrams have none. */
   readonly tls?: undefined
+  readonly acceptProxyProtocol: AcceptProxyProtocolPlan | undefined
   readonly pool: string
+  /** What each datagram to a server begins with; undefined for what the pool says. */
+  readonly proxyProtocol: ProxyProtocolPlan | undefined
   /** Milliseconds of silence that end a session. */
   readonly idleMs: number
   /** Sessions in each worker. */

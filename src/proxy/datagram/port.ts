@@ -1,9 +1,14 @@
 import type { DatagramHandler, DatagramSocket, Endpoint } from '../../engine/index.ts'
 import { ALL_FULL, type PickContext, type Pool } from '../../pool/index.ts'
+import type { HeaderPolicy } from '../header-gate.ts'
+import { ProxiedClient } from '../proxied-client.ts'
+import { ProxyHeader, parseProxyHeader } from '../proxy-protocol/index.ts'
 import type { DatagramListener } from './listener.ts'
 import { DatagramSession } from './session.ts'
 import { SessionTable } from './session-table.ts'
 import { DATAGRAM_DROP, SESSION_END } from './termination.ts'
+
+const header = new ProxyHeader()
 
 /** Other workers may take the last place on a server between pick and acquire; after so many times the pool counts as full. */
 const MAX_RACES = 8
@@ -29,14 +34,33 @@ export class DatagramPort implements DatagramHandler {
 
   received(_socket: DatagramSocket, start: number, end: number): void {
     if (!this.#hasListener) return
+    const { headerPolicy } = this.listener.current
+    if (headerPolicy === null) this.#take(null, start, end)
+    else this.#takeIntroduced(headerPolicy, start, end)
+  }
+
+  #take(origin: ProxyHeader | null, start: number, end: number): void {
     const { source } = this.socket
-    let session = this.table.find(source)
+    let session = this.table.find(source, origin)
     if (session?.isMisplaced === true) {
       session.end(SESSION_END.SERVER_DOWN)
       session = null
     }
-    session ??= this.#begin(source)
+    session ??= this.#begin(source, origin)
     if (session !== null) session.forward(start, end)
+  }
+
+  /** A listener whose trusted peers begin each datagram with a header. */
+  #takeIntroduced({ from, takesOthers }: HeaderPolicy, start: number, end: number): void {
+    if (!from.contains(this.socket.source.address)) {
+      if (takesOthers) this.#take(null, start, end)
+      else this.#drop(DATAGRAM_DROP.HEADER_UNTRUSTED)
+      return
+    }
+    const at = parseProxyHeader(this.listener.worker.engine.memory, start, end, header, true)
+    // A header does not go on in the next datagram.
+    if (at <= 0) this.#drop(DATAGRAM_DROP.HEADER_MALFORMED)
+    else this.#take(header.isLocal ? null : header, at, end)
   }
 
   failed(): void {}
@@ -59,13 +83,13 @@ export class DatagramPort implements DatagramHandler {
   }
 
   /** A new client. null where it gets no server, or there are too many of them; what it sent is dropped. */
-  #begin(client: Endpoint): DatagramSession | null {
+  #begin(client: Endpoint, origin: ProxyHeader | null): DatagramSession | null {
     const { listener } = this
     const site = listener.current
-    const { counters } = listener.worker
+    const { worker } = listener
     if (this.#isRetired) return this.#drop(DATAGRAM_DROP.RETIRED)
     if (listener.sessions >= site.maxSessions) return this.#drop(DATAGRAM_DROP.SESSION_LIMIT)
-    const session = new DatagramSession(this, site, client)
+    const session = new DatagramSession(this, site, client, origin === null ? null : new ProxiedClient(origin, worker.engine.memory))
     const index = choose(session, listener.pick)
     if (index < 0) return this.#drop(index === ALL_FULL ? DATAGRAM_DROP.SERVERS_FULL : DATAGRAM_DROP.NO_SERVER)
     if (!session.open(index)) {
@@ -76,7 +100,7 @@ export class DatagramPort implements DatagramHandler {
     listener.began()
     this.sessions.add(session)
     this.table.add(session)
-    counters.sessionBegan(site)
+    worker.counters.sessionBegan(site)
     return session
   }
 

@@ -1,7 +1,14 @@
+import type { ClientAddress } from '../../core/index.ts'
 import type { Endpoint } from '../../engine/index.ts'
 import type { DatagramSession } from './session.ts'
 
 const FIRST_SIZE = 64
+
+/** Whose datagrams a balancer in front passes on, many clients' from one address. */
+export interface Origin {
+  readonly source: ClientAddress
+  readonly sourcePort: number
+}
 
 /**
  * The sessions of one socket by their client's address and port: chains of a hash that is seeded at random, so that nobody
@@ -16,9 +23,10 @@ export class SessionTable {
     return this.#count
   }
 
-  find(client: Endpoint): DatagramSession | null {
-    let session = this.#chains[this.#hash(client) & (this.#chains.length - 1)]
-    while (session !== null && !isSame(session.client, client)) session = session.next
+  /** `origin` is who a balancer in front says that the datagram is from; null without one. */
+  find(client: Endpoint, origin: Origin | null): DatagramSession | null {
+    let session = this.#chains[this.#hash(client, origin) & (this.#chains.length - 1)]
+    while (session !== null && !(isSame(session.client, client) && isSameOrigin(session.proxied, origin))) session = session.next
     return session
   }
 
@@ -29,7 +37,7 @@ export class SessionTable {
   }
 
   delete(session: DatagramSession): void {
-    const chain = this.#hash(session.client) & (this.#chains.length - 1)
+    const chain = this.#hash(session.client, session.proxied) & (this.#chains.length - 1)
     let before: DatagramSession | null = null
     for (let each = this.#chains[chain]; each !== null; each = each.next) {
       if (each === session) {
@@ -44,7 +52,7 @@ export class SessionTable {
   }
 
   #link(session: DatagramSession): void {
-    const chain = this.#hash(session.client) & (this.#chains.length - 1)
+    const chain = this.#hash(session.client, session.proxied) & (this.#chains.length - 1)
     session.next = this.#chains[chain]
     this.#chains[chain] = session
   }
@@ -61,16 +69,17 @@ export class SessionTable {
     }
   }
 
-  #hash({ address, port, scope }: Endpoint): number {
-    let hash = step(this.#seed, address.word0)
-    hash = step(hash, port ^ scope)
-    if (address.family === 6) {
-      hash = step(hash, address.word1)
-      hash = step(hash, address.word2)
-      hash = step(hash, address.word3)
-    }
+  #hash({ address, port, scope }: Endpoint, origin: Origin | null): number {
+    let hash = mix(this.#seed, address, port ^ scope)
+    if (origin !== null) hash = mix(hash, origin.source, origin.sourcePort)
     return hash ^ (hash >>> 15)
   }
+}
+
+function mix(seed: number, address: ClientAddress, port: number): number {
+  const hash = step(step(seed, address.word0), port)
+  if (address.family !== 6) return hash
+  return step(step(step(hash, address.word1), address.word2), address.word3)
 }
 
 /** A round of MurmurHash3. */
@@ -82,4 +91,9 @@ function step(hash: number, word: number): number {
 
 function isSame(a: Endpoint, b: Endpoint): boolean {
   return a.port === b.port && a.address.equals(b.address) && a.scope === b.scope
+}
+
+function isSameOrigin(a: Origin | null, b: Origin | null): boolean {
+  if (a === null || b === null) return a === b
+  return a.sourcePort === b.sourcePort && a.source.equals(b.source)
 }

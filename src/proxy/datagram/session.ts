@@ -1,9 +1,11 @@
-import { ClientAddress, parseIp } from '../../core/index.ts'
+import { ClientAddress } from '../../core/index.ts'
 import { type CloseReason, type DatagramHandler, type DatagramSocket, Endpoint, Timer, type TimerTarget } from '../../engine/index.ts'
 import { type HashKey, type KeySource, NO_KEY, OUTCOME, type Outcome } from '../../pool/index.ts'
+import type { ProxiedClient } from '../proxied-client.ts'
 import { hashAddress } from '../request-key.ts'
 import type { PoolState } from '../upstream/pool-state.ts'
 import type { ProxyWorker } from '../worker.ts'
+import { makeIntroduction, readDestination } from './introduction.ts'
 import type { DatagramPort } from './port.ts'
 import type { DatagramSite } from './site.ts'
 import { DATAGRAM_DROP, SESSION_END } from './termination.ts'
@@ -22,7 +24,10 @@ export class DatagramSession implements DatagramHandler, TimerTarget, KeySource 
   readonly port: DatagramPort
   /** The listener's part of the Plan under which the session began. */
   readonly site: DatagramSite
+  /** Who sends, and is answered. */
   readonly client = new Endpoint()
+  /** Who the datagrams are from, where a balancer in front says so. */
+  readonly proxied: ProxiedClient | null
   /** The listener's, or the `sorry` pool of that. */
   pool: PoolState
   readonly startMs: number
@@ -36,29 +41,35 @@ export class DatagramSession implements DatagramHandler, TimerTarget, KeySource 
   firstByteMs = 0
   termination: number = SESSION_END.EXPIRED
   #server: DatagramSocket | null = null
+  /** What each datagram to the server begins with. */
+  #introduction: Uint8Array | null = null
   /** Answers that are still to come, where their number is known. */
   #outstanding = 0
   #isDetached = false
   #isReported = false
   readonly #timer: Timer
 
-  constructor(port: DatagramPort, site: DatagramSite, client: Endpoint) {
+  constructor(port: DatagramPort, site: DatagramSite, client: Endpoint, proxied: ProxiedClient | null) {
     this.worker = port.listener.worker
     this.port = port
     this.site = site
     this.pool = site.pool
     this.client.copy(client)
+    this.proxied = proxied
     this.startMs = this.worker.engine.now()
     this.#timer = new Timer(this)
   }
 
+  /** Whose datagrams they are; family 0 where a balancer in front does not know. */
+  get address(): ClientAddress {
+    return this.proxied === null ? this.client.address : this.proxied.source
+  }
+
   keyHash(key: HashKey): number {
-    if (key.kind === 'source') return hashAddress(key, this.client.address)
+    if (key.kind === 'source') return hashAddress(key, this.address)
     if (key.kind !== 'destination') return NO_KEY
-    const { local } = this.port.socket
-    // Where datagrams do not tell their destination, the socket has one address only.
-    if (this.client.local.family === 0 && local.family !== 'unix') parseIp(local.host, destination)
-    else destination.copy(this.client.local)
+    if (this.proxied === null) readDestination(this.port.socket, this.client, destination)
+    else destination.copy(this.proxied.destination)
     return hashAddress(key, destination)
   }
 
@@ -81,6 +92,7 @@ export class DatagramSession implements DatagramHandler, TimerTarget, KeySource 
     if (socket === undefined) return false
     this.serverIndex = serverIndex
     this.#server = socket
+    this.#introduction = this.#introduce()
     pool.connectionOpened(serverIndex)
     return true
   }
@@ -90,7 +102,8 @@ export class DatagramSession implements DatagramHandler, TimerTarget, KeySource 
     const { site } = this
     this.datagramsIn++
     this.bytesIn += end - start
-    this.#server?.send(start, end)
+    if (this.#introduction === null) this.#server?.send(start, end)
+    else this.#sendIntroduced(this.#introduction, start, end)
     if (site.responses > 0) this.#outstanding += site.responses
     this.worker.engine.timers.arm(this.#timer, site.idleMs)
     if (site.datagrams === 0 || this.datagramsIn < site.datagrams) return
@@ -142,6 +155,31 @@ export class DatagramSession implements DatagramHandler, TimerTarget, KeySource 
     this.worker.counters.sessionEnded(this)
     this.worker.accessLog.writeSession(this)
     this.port.ended(this)
+  }
+
+  #introduce(): Uint8Array | null {
+    const plan = this.site.proxyProtocol ?? this.pool.proxyProtocol
+    if (plan === null) return null
+    if (this.proxied !== null) return makeIntroduction(plan, this.proxied, this.proxied)
+    const { local } = this.port.socket
+    readDestination(this.port.socket, this.client, destination)
+    const destinationPort = local.family === 'unix' ? 0 : local.port
+    return makeIntroduction(plan, { source: this.client.address, sourcePort: this.client.port, destination, destinationPort }, null)
+  }
+
+  /** In a block of its own, because in that of the datagram nothing is free before it. */
+  #sendIntroduced(introduction: Uint8Array, start: number, end: number): void {
+    const { blocks, memory } = this.worker.engine
+    const length = introduction.length + end - start
+    const at = length > blocks.blockBytes ? -1 : blocks.take()
+    if (at === -1) {
+      this.worker.counters.datagramDropped(this.site, DATAGRAM_DROP.OVERLOAD)
+      return
+    }
+    memory.set(introduction, at)
+    memory.copyWithin(at + introduction.length, start, end)
+    this.#server?.send(at, at + length)
+    blocks.release(at)
   }
 
   #answered(): void {

@@ -19,5 +19,23 @@ export const SESSION_ENDS: readonly SessionEndInfo[] = [
 ]
 
 /** Why a datagram was dropped. */
-export const DATAGRAM_DROP = { NO_SERVER: 0, SERVERS_FULL: 1, SESSION_LIMIT: 2, UNEXPECTED: 3, RETIRED: 4 } as const
-export const DATAGRAM_DROPS = ['no-server', 'servers-full', 'session-limit', 'unexpected', 'retired'] as const
+export const DATAGRAM_DROP = {
+  NO_SERVER: 0,
+  SERVERS_FULL: 1,
+  SESSION_LIMIT: 2,
+  UNEXPECTED: 3,
+  RETIRED: 4,
+  HEADER_UNTRUSTED: 5,
+  HEADER_MALFORMED: 6,
+  OVERLOAD: 7,
+} as const
+export const DATAGRAM_DROPS = [
+  'no-server',
+  'servers-full',
+  'session-limit',
+  'unexpected',
+  'retired',
+  'proxy-header-untrusted',
+  'proxy-header-malformed',
+  'overload',
+] as const

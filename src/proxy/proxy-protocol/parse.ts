@@ -21,18 +21,21 @@ const AF_INET = 1
 const AF_INET6 = 2
 const AF_UNIX = 3
 const STREAM = 1
+const DGRAM = 2
 /** Bytes of addresses by family: none, 2 × 4 + 2 × 2, 2 × 16 + 2 × 2, 2 × 108. */
 const ADDRESS_BYTES = [0, 12, 36, 216]
 
 /**
  * Reads the header of the PROXY protocol, version 1 or 2 (haproxy's proxy-protocol.txt), that memory[start, end) begins with.
  * Returns the offset behind it, 0 while it is incomplete, or -HEADER_FAULT. Strict: a header that two receivers could read
- * differently is refused. Cost is linear in its length, and nothing is allocated.
+ * differently is refused. Cost is linear in its length, and nothing is allocated. `isDatagram`: it is the beginning of a datagram, which only
+ * version 2 has, and must be there as a whole.
  */
-export function parseProxyHeader(memory: Uint8Array, start: number, end: number, out: ProxyHeader): number {
+export function parseProxyHeader(memory: Uint8Array, start: number, end: number, out: ProxyHeader, isDatagram = false): number {
   out.clear()
   if (end === start) return 0
-  if (memory[start] === SIGNATURE[0]) return parseVersion2(memory, start, end, out)
+  if (memory[start] === SIGNATURE[0]) return parseVersion2(memory, start, end, out, isDatagram ? DGRAM : STREAM)
+  if (isDatagram) return -HEADER_FAULT.NONE
   return parseVersion1(memory, start, end, out)
 }
 
@@ -101,7 +104,7 @@ function isWord(memory: Uint8Array, start: number, end: number, word: string): b
   return true
 }
 
-function parseVersion2(memory: Uint8Array, start: number, end: number, out: ProxyHeader): number {
+function parseVersion2(memory: Uint8Array, start: number, end: number, out: ProxyHeader, wanted: number): number {
   const known = Math.min(SIGNATURE.length, end - start)
   for (let i = 0; i < known; i++) if (memory[start + i] !== SIGNATURE[i]) return -HEADER_FAULT.NONE
   if (end - start < FIXED_BYTES) return 0
@@ -116,8 +119,8 @@ function parseVersion2(memory: Uint8Array, start: number, end: number, out: Prox
   if (headerEnd > end) return 0
   out.version = 2
   out.isLocal = (command & 15) === LOCAL || family === AF_UNSPEC
-  // A connection cannot have come in datagrams.
-  if (!out.isLocal && transport !== STREAM) return -HEADER_FAULT.FAMILY
+  // A connection cannot have come in datagrams, nor the other way round.
+  if (!out.isLocal && transport !== wanted) return -HEADER_FAULT.FAMILY
   if (!out.isLocal) readAddresses(memory, start + FIXED_BYTES, family, out)
   const fault = readTlvs(memory, start, start + FIXED_BYTES + ADDRESS_BYTES[family], headerEnd, out)
   return fault === 0 ? headerEnd : -fault

@@ -30,6 +30,8 @@ const VERSION_PROXY = 0x21
 const VERSION_LOCAL = 0x20
 const TCP4 = 0x11
 const TCP6 = 0x21
+/** UDP in the place of TCP. */
+const DATAGRAM = 1
 
 /** Writes a line of version 1 and returns the offset behind it. A client without an IP address is UNKNOWN. */
 export function writeProxyLine(memory: Uint8Array, start: number, ends: ProxiedEnds): number {
@@ -49,12 +51,12 @@ export function writeProxyLine(memory: Uint8Array, start: number, ends: ProxiedE
 }
 
 /** Writes a header of version 2 and returns the offset behind it. A client without an IP address is told as LOCAL. */
-export function writeProxyHeader(memory: Uint8Array, start: number, ends: ProxiedEnds, tlvs: ProxyTlvs): number {
+export function writeProxyHeader(memory: Uint8Array, start: number, ends: ProxiedEnds, tlvs: ProxyTlvs, isDatagram = false): number {
   for (let i = 0; i < 12; i++) memory[start + i] = SIGNATURE[i]
   const isKnown = hasAddresses(ends)
   const isIPv4 = isKnown && ends.source.family === 4 && ends.destination.family === 4
   memory[start + 12] = isKnown ? VERSION_PROXY : VERSION_LOCAL
-  memory[start + 13] = !isKnown ? 0 : isIPv4 ? TCP4 : TCP6
+  memory[start + 13] = !isKnown ? 0 : (isIPv4 ? TCP4 : TCP6) + (isDatagram ? DATAGRAM : 0)
   let at = start + 16
   if (isKnown) {
     at = writeWords(memory, at, ends.source, isIPv4)

@@ -15,7 +15,7 @@ function endpoint(word: number, port: number, isIPv6 = false): Endpoint {
 
 /** What the table sees of a session. */
 function session(client: Endpoint): DatagramSession {
-  return { client, next: null } as unknown as DatagramSession
+  return { client, proxied: null, next: null } as unknown as DatagramSession
 }
 
 test('finds every session by address and port, while thousands come and go', () => {
@@ -27,7 +27,7 @@ test('finds every session by address and port, while thousands come and go', () 
     const client = endpoint(word, port, isIPv6)
     const key = `${word} ${port} ${isIPv6}`
     const there = known.get(key)
-    assert.equal(table.find(client), there ?? null)
+    assert.equal(table.find(client, null), there ?? null)
     if (there === undefined) {
       const made = session(client)
       table.add(made)
@@ -48,6 +48,6 @@ test('a session that is not there is not deleted, and the same address on anothe
   assert.equal(table.count, 1)
   const elsewhere = endpoint(1, 53, true)
   elsewhere.scope = 2
-  assert.equal(table.find(elsewhere), null)
-  assert.equal(table.find(endpoint(1, 53, true)), one)
+  assert.equal(table.find(elsewhere, null), null)
+  assert.equal(table.find(endpoint(1, 53, true), null), one)
 })
