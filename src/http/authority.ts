@@ -27,10 +27,6 @@ export function parseAuthority(memory: Uint8Array, start: number, end: number): 
   return port > 65535 ? -1 : hostEnd
 }
 
-export function isValidAuthority(memory: Uint8Array, start: number, end: number): boolean {
-  return parseAuthority(memory, start, end) !== -1
-}
-
 /** RFC 3986 §3.2.2: eight groups of up to four hexadecimal digits, "::" once for one or more of zero, the last two groups perhaps as IPv4. */
 function endOfIpv6Literal(memory: Uint8Array, start: number, end: number): number {
   let at = start + 1

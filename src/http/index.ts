@@ -6,7 +6,7 @@
  *     bytes ─▶ parseRequestHead ─▶ RequestHead ─▶ writeTarget, writeFields ─▶ bytes
  *     bytes ─▶ BodyReader ─▶ runs of content ─▶ writeChunkHeader ─▶ bytes
  */
-export { isValidAuthority, parseAuthority } from './authority.ts'
+export { parseAuthority } from './authority.ts'
 export { ByteRange } from './byte-range.ts'
 export { flags, HOP_BY_HOP, isConnectionOption, OPTION, PROTECTED, parseConnectionOptions } from './connection-options.ts'
 export { findCookie } from './cookie.ts'
@@ -14,14 +14,13 @@ export { parseDecimal, writeDecimal } from './decimal.ts'
 export { equalsButForMarks, equalsIgnoreCase, FIELD_NAMES, fieldId } from './field-names.ts'
 export { FIELD, Fields } from './fields.ts'
 export { BodyReader } from './h1/body-reader.ts'
-export { LAST_CHUNK, MAX_CHUNK_HEADER_BYTES, writeChunkHeader } from './h1/chunk-writer.ts'
+export { LAST_CHUNK, writeChunkHeader } from './h1/chunk-writer.ts'
 export { HeadScanner } from './h1/head-scanner.ts'
 export {
   mustRewriteHost,
   type WritableHead,
   writeBytes,
   writeCrlf,
-  writeDecimalField,
   writeFieldLine,
   writeFields,
   writeRange,

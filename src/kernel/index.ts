@@ -26,7 +26,6 @@ export {
 } from './socket.ts'
 export {
   createTls,
-  hasTls,
   type NativeTls,
   type NativeTlsInfo,
   TICKET_KEYS,

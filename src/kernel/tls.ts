@@ -59,8 +59,3 @@ export function createTls(arena: Uint8Array, results: Int32Array, ticketKeys: Ui
     throw new EvenerError('NATIVE_UNAVAILABLE', 'the native addon was compiled before it had TLS (npm rebuild compiles it anew)')
   return checked('createTls', addon.createTls(arena, new Uint8Array(results.buffer), ticketKeys))
 }
-
-/** Whether the addon can do TLS: one that was compiled earlier cannot. */
-export function hasTls(): boolean {
-  return native().createTls !== undefined
-}

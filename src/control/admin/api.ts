@@ -1,3 +1,4 @@
+import { EXPOSITION_TYPE } from '../../observe/index.ts'
 import type { ServerPlan, Session } from '../../pool/index.ts'
 import type { ServerChange } from '../runtime-changes.ts'
 import type { PoolStatus } from '../status.ts'
@@ -45,7 +46,7 @@ export function adminApi(target: AdminTarget): AdminHandler {
       case 'GET /readyz':
         return target.isReady ? { status: 200, text: 'ready\n' } : { status: 503, text: 'not ready\n' }
       case 'GET /metrics':
-        return { status: 200, text: target.metrics(), contentType: 'text/plain; version=0.0.4; charset=utf-8' }
+        return { status: 200, text: target.metrics(), contentType: EXPOSITION_TYPE }
       case 'GET /api/v1/status':
         return { status: 200, json: target.status() }
       case 'GET /api/v1/pools':

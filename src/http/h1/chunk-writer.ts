@@ -3,9 +3,6 @@ import { writeCrlf } from './head-writer.ts'
 /** The last chunk with no trailers. Between "0\r\n" and the empty line trailers may stand. */
 export const LAST_CHUNK = Uint8Array.from('0\r\n\r\n', (character) => character.charCodeAt(0))
 
-/** Bytes that writeChunkHeader needs at most. */
-export const MAX_CHUNK_HEADER_BYTES = 16
-
 /** "1f4" CRLF for a chunk of `length` bytes (1 to 2^53 - 1), lower case and without leading zeros. The data must be followed by CRLF. */
 export function writeChunkHeader(memory: Uint8Array, at: number, length: number): number {
   let end = at + 1

@@ -1,6 +1,5 @@
 import { BYTE } from '../characters.ts'
 import { isConnectionOption } from '../connection-options.ts'
-import { writeDecimal } from '../decimal.ts'
 import { FIELD, type Fields } from '../fields.ts'
 import { METHOD, type RequestHead, type ResponseHead, TARGET } from '../message.ts'
 
@@ -122,11 +121,6 @@ export function writeFieldLine(
   memory[at] = COLON
   memory[at + 1] = SPACE
   return writeCrlf(memory, writeRange(memory, at + 2, valueStart, valueEnd))
-}
-
-/** "prefix" decimal CRLF; `prefix` is a whole "content-length: ". */
-export function writeDecimalField(memory: Uint8Array, at: number, prefix: Uint8Array, value: number): number {
-  return writeCrlf(memory, writeDecimal(memory, writeBytes(memory, at, prefix), value))
 }
 
 /**

@@ -34,7 +34,6 @@ export interface ElfFile {
   readonly relocations: ReadonlyMap<number, readonly ElfRelocation[]>
 }
 
-export const SYMBOL_OBJECT = 1
 export const SYMBOL_FUNCTION = 2
 export const SYMBOL_SECTION = 3
 const SECTION_SYMBOLS = 2

@@ -6,19 +6,6 @@ export const TLV = { ALPN: 1, AUTHORITY: 2, CRC32C: 3, NOOP: 4, UNIQUE_ID: 5, SS
 /** Why a header cannot be read, as -reason from parseProxyHeader(). */
 export const HEADER_FAULT = { NONE: 1, LINE: 2, COMMAND: 3, FAMILY: 4, ADDRESS: 5, LENGTH: 6, TLV: 7, CHECKSUM: 8 } as const
 
-/** Sentences by HEADER_FAULT. */
-export const HEADER_FAULTS: readonly string[] = [
-  '',
-  'it is no header of the PROXY protocol',
-  'the line of version 1 is malformed',
-  'version or command are unknown',
-  'address family or transport are unknown',
-  'an address or port is malformed',
-  'the length is too small for the addresses, or too large',
-  'a TLV is malformed',
-  'the checksum is wrong',
-]
-
 /**
  * A header of the PROXY protocol: who the connection is really from, and where it was to. One for each worker, refilled by
  * parseProxyHeader(). TLVs are ranges of what was parsed, start === end where there are none.

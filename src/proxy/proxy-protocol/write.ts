@@ -1,4 +1,4 @@
-import { type ClientAddress, IP_TEXT_BYTES, writeIp } from '../../core/index.ts'
+import { type ClientAddress, writeIp } from '../../core/index.ts'
 import { crc32c } from './crc32c.ts'
 import { TLV } from './header.ts'
 
@@ -128,6 +128,3 @@ function writeText(memory: Uint8Array, at: number, text: string): number {
   for (let i = 0; i < text.length; i++) memory[at + i] = text.charCodeAt(i)
   return at + text.length
 }
-
-/** The longest line of version 1 that is written. */
-export const PROXY_LINE_ROOM = 'PROXY TCP6 '.length + 2 * (IP_TEXT_BYTES + 7) + 2 * 6 + 4

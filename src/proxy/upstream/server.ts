@@ -51,10 +51,6 @@ export class UpstreamServer {
     return this.#options.proxyProtocol
   }
 
-  get idleCount(): number {
-    return this.#idle.length
-  }
-
   /** Takes over the options of a new Plan in which this server still is. */
   update(options: UpstreamServerOptions): void {
     const isSecuredAnew = options.tls !== this.#options.tls

@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict'
 import { it } from 'node:test'
-import { isValidAuthority, parseAuthority } from '../../../src/http/index.ts'
+import { parseAuthority } from '../../../src/http/index.ts'
 import { place } from './bytes.ts'
 
 function isValid(text: string): boolean {
   const { memory, start, end } = place(text)
-  return isValidAuthority(memory, start, end)
+  return parseAuthority(memory, start, end) !== -1
 }
 
 it('accepts registered names, IPv4 and IPv6 addresses with and without a port', () => {

@@ -10,7 +10,6 @@ import {
   RequestHead,
   ResponseHead,
   writeChunkHeader,
-  writeDecimalField,
   writeFields,
   writeRange,
   writeRequestHead,
@@ -111,11 +110,7 @@ it('writes status lines with the space that some servers leave out', () => {
   assert.equal(line('HTTP/1.1 200'), 'HTTP/1.1 200 \r\n')
 })
 
-it('writes numbers and chunk headers', () => {
-  assert.equal(
-    written((memory, at) => writeDecimalField(memory, at, Buffer.from('Age: '), 120)),
-    'Age: 120\r\n',
-  )
+it('writes chunk headers', () => {
   for (const length of [1, 15, 16, 255, 256, 4096, 2 ** 31, 2 ** 40 + 11, Number.MAX_SAFE_INTEGER]) {
     assert.equal(
       written((memory, at) => writeChunkHeader(memory, at, length)),
