@@ -31,6 +31,7 @@ export interface BalancerOptions {
   /** The configuration file, for messages; null where the command line is the configuration. */
   readonly file: string | null
   readonly version: string
+  /** Never rejects: what is wrong is a diagnostic. */
   load(): Promise<LoadedConfiguration>
   /** Lines on standard error without this. */
   readonly log?: EventLog
@@ -209,14 +210,10 @@ export class Balancer implements AdminTarget {
   async #reload(): Promise<ReloadResult> {
     const log = this.#log
     if (this.#isShuttingDown) return { ok: false, message: 'Evener is shutting down.', diagnostics: [] }
-    const { plan, diagnostics } = await this.#options.load().catch((error: Error) => ({ plan: undefined, diagnostics: [], error }))
+    const { plan, diagnostics } = await this.#options.load()
     if (plan === undefined) {
-      const message = `the new configuration is invalid and changed nothing: ${diagnostics
-        .filter(({ severity }) => severity === 'error')
-        .map(formatBriefly)
-        .join('; ')}`
-      log.error(message)
-      return { ok: false, message, diagnostics }
+      const errors = diagnostics.filter(({ severity }) => severity === 'error')
+      return this.#refuse(`the new configuration is invalid and changed nothing: ${errors.map(formatBriefly).join('; ')}`, diagnostics)
     }
     let notes: readonly string[] = []
     const known = new Set(this.#inForce.plan.listeners.flatMap(({ bind, kind }) => bind.map((address) => placeOf(kind, address))))
@@ -227,14 +224,17 @@ export class Balancer implements AdminTarget {
       notes = this.#notApplied(plan)
       await this.#apply(plan)
     } catch (error) {
-      const message = `the new configuration changed nothing: ${(error as Error).message}`
-      log.error(message)
-      return { ok: false, message, diagnostics: [] }
+      return this.#refuse(`the new configuration changed nothing: ${(error as Error).message}`)
     }
     const warnings = [...plan.warnings, ...notes]
     for (const warning of warnings) log.warn(warning)
     log.info(`reloaded: generation ${this.#generation} is in force`)
     return { ok: true, generation: this.#generation, warnings }
+  }
+
+  #refuse(message: string, diagnostics: readonly Diagnostic[] = []): ReloadResult {
+    this.#log.error(message)
+    return { ok: false, message, diagnostics }
   }
 
   async #apply(plan: Plan): Promise<void> {

@@ -74,6 +74,7 @@ export class Generations {
         upkeep.close()
         packets.abandon()
       } else {
+        observation.prepare(this.current.plan)
         packets.prepareChecks(this.current.plan)
         upkeep.apply(upkept(this.current.plan), this.current.slots)
         await packets.apply(this.current.plan, this.current.slots)

@@ -119,6 +119,26 @@ test('a new listener whose address is taken changes nothing and says why', async
   )
 })
 
+test('what workers refuse changes nothing, in status and metrics either', async (t) => {
+  const server = await origin(t, 'still here')
+  const balancer = await evener(t, proxyTo([server.address]))
+  const port = await balancer.port('web')
+  const config = proxyTo([server.address]) as { listeners: { web: object }; pools: object }
+  balancer.configure({
+    ...base,
+    ...config,
+    listeners: { other: { ...config.listeners.web, bind: 'unix:/nonexistent/evener.sock' } },
+  })
+  const answer = await balancer.call('POST', '/api/v1/reload')
+  assert.equal(answer.status, 422, answer.text)
+  assert.equal((await request(t, { port }, '/')).body.toString(), 'still here')
+  assert.deepEqual(
+    (await balancer.status()).listeners.map(({ name }) => name),
+    ['web'],
+  )
+  assert.match((await balancer.call('GET', '/metrics')).text, /evener_connections\{listener="web"\}/)
+})
+
 test('a listener is added and removed by reloads', async (t) => {
   const server = await origin(t, 'ok')
   const config = proxyTo([server.address]) as { listeners: Record<string, object> }

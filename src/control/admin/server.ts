@@ -87,6 +87,7 @@ export class AdminServer {
   }
 
   async #handle(request: IncomingMessage): Promise<AdminAnswer> {
+    if (!URL.canParse(request.url ?? '/', 'http://admin')) return failure(400, 'invalid-target', 'The target of the request is no URL.')
     const url = new URL(request.url ?? '/', 'http://admin')
     const method = request.method === 'HEAD' ? 'GET' : (request.method ?? 'GET')
     if (!OPEN_PATHS.has(url.pathname) && !this.#isAllowed(request)) {

@@ -85,6 +85,12 @@ test('a worker that cannot be kept alive is told', async (t) => {
   assert.equal((await lost)[0], 0)
 })
 
+test('a worker that dies while it drains takes nothing away from the others', async (t) => {
+  const { apply, workers } = await group(t)
+  await apply({ dies: death(1, 'drain') })
+  assert.equal(await workers.drain(10_000), true)
+})
+
 test('a drain ends when every worker has drained', async (t) => {
   const { apply, workers } = await group(t)
   await apply()
