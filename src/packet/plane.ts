@@ -121,7 +121,7 @@ export class PacketPlane {
   /** "eth0: native XDP", for the start-up message. */
   describe(): string[] {
     return this.#attachments.list.map(({ name, mode }) => {
-      return mode === 'native' ? `${name}: native XDP` : `${name}: generic XDP (the driver has no native XDP; slower)`
+      return mode === 'native' ? `${name}: native XDP` : `${name}: generic XDP (the driver has no native XDP, or none for its MTU; slower)`
     })
   }
 

@@ -71,7 +71,10 @@ test('an interface without native XDP gets generic XDP and the log says so, unle
   const text = await refusal(network, configuration({ interfaces }, { pins: 'none', mode: 'native' }))
   assert.match(text, /^evener: .*br9.*native/)
   const product = await Product.start(network, 'lb', { ...configuration({ interfaces }), admin: { bind: '127.0.0.1:9900' } })
-  assert.match(product.log.join('\n'), /"level":"warn","message":"br9: generic XDP \(the driver has no native XDP; slower\)"/)
+  assert.match(
+    product.log.join('\n'),
+    /"level":"warn","message":"br9: generic XDP \(the driver has no native XDP, or none for its MTU; slower\)"/,
+  )
   assert.match(product.log.join('\n'), /"level":"info","message":"e0: native XDP"/)
   assert.equal(await product.stop(), 0)
   assert.doesNotMatch(network.run('lb', 'ip', 'link', 'show', 'br9'), /xdp/)

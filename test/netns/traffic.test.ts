@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import { needsRoot } from '../support/needs.ts'
 import { Product } from './product.ts'
-import { ask, configuration, layWeb, VIP } from './web.ts'
+import { ask, configuration, layWeb, NAMES, VIP, VIP6 } from './web.ts'
 
 const NEEDED = needsRoot('ip', 'ethtool', 'nginx', 'curl')
 
@@ -40,6 +40,30 @@ for (const forward of ['nat', 'tun'] as const) {
     assert.deepEqual(ask(network, 10), { a: 1, b: 3, c: 6 })
   })
 }
+
+test('jumbo frames are forwarded, by generic XDP where native XDP does not take them', NEEDED, async (t) => {
+  const network = await layWeb(t, 'nat')
+  network.run('client', 'ip', 'link', 'set', 'c0', 'xdpdrv', 'off')
+  network.run('net', 'ip', 'link', 'set', 'lb0', 'xdpdrv', 'off')
+  const wide: [space: string, device: string][] = [
+    ['client', 'c0'],
+    ['lb', 'c1'],
+    ['lb', 's0'],
+    ['net', 'lb0'],
+    ...NAMES.flatMap((name): [string, string][] => [
+      [name, 'e0'],
+      ['net', `n${name}`],
+    ]),
+  ]
+  for (const [space, device] of wide) network.run(space, 'ip', 'link', 'set', device, 'mtu', '9000')
+  const product = await Product.start(network, 'lb', configuration('nat'))
+  assert.match(product.log.join('\n'), /c1: generic XDP \(.*MTU/)
+  writeFileSync(join(network.folder, 'big'), Buffer.alloc(1 << 20, 'evener'))
+  const words = ['-s', '--max-time', '10', '-o', '/dev/null', '-w', '%{size_download}', `http://${VIP}/big`]
+  assert.equal(network.run('client', 'curl', ...words), String(1 << 20))
+  // Of 1500 bytes it would have been 700.
+  assert.ok(product.status().counters.replied < 300, JSON.stringify(product.status().counters))
+})
 
 test('a mirrored listener sends a copy of every packet to servers out of another interface, and clients are served', NEEDED, async (t) => {
   const network = await layWeb(t, 'nat')
@@ -85,25 +109,27 @@ test('a range of ports reaches the servers unchanged', NEEDED, async (t) => {
   assert.deepEqual(ask(network, 1, VIP, 79), { x: 1 })
 })
 
-for (const [forward, tunnel] of [
-  ['dr', 'ipip'],
-  ['tun', 'ipip'],
-  ['tun', 'gue'],
+for (const [forward, tunnel, isV6] of [
+  ['dr', 'ipip', false],
+  ['tun', 'ipip', false],
+  ['tun', 'gue', false],
+  ['tun', 'gue', true],
 ] as const) {
   test(
-    `${forward}${tunnel === 'gue' ? ' by GUE' : ''}: checks that take the way of packets see what a straight one does not, a server without the VIP`,
+    `${forward}${tunnel === 'gue' ? ' by GUE' : ''} over IPv${isV6 ? 6 : 4}: checks that take the way of packets see what a straight one does not, a server without the VIP`,
     NEEDED,
     async (t) => {
       const network = await layWeb(t, forward)
-      network.run('lb', 'ip', 'route', 'add', 'default', 'via', '10.1.0.2')
+      const [vip, address] = isV6 ? [VIP6, `${VIP6}/128`] : [VIP, `${VIP}/32`]
+      network.run('lb', 'ip', 'route', 'add', 'default', 'via', isV6 ? 'fd01::2' : '10.1.0.2')
       // What answers on the VIP only shows that a check came by it: a straight check would find port 80 of every address open.
-      network.run('b', 'ip', 'addr', 'del', `${VIP}/32`, 'dev', 'lo')
+      network.run('b', 'ip', 'addr', 'del', address, 'dev', 'lo')
       const check = { http: {}, interval: '100ms', timeout: '2s', rise: 1, fall: 2 }
-      const wanted = configuration(forward, { packet: { checks: 'forwarded', tunnel: { kind: tunnel } }, pool: { check } })
+      const wanted = configuration(forward, { isV6, packet: { checks: 'forwarded', tunnel: { kind: tunnel } }, pool: { check } })
       const product = await Product.start(network, 'lb', wanted)
       await product.logged('app/b is down')
-      assert.deepEqual(ask(network, 7), { a: 1, c: 6 })
-      network.run('b', 'ip', 'addr', 'add', `${VIP}/32`, 'dev', 'lo')
+      assert.deepEqual(ask(network, 7, vip), { a: 1, c: 6 })
+      network.run('b', 'ip', 'addr', 'add', address, 'dev', 'lo')
       await product.logged('app/b is up')
     },
   )
