@@ -14,6 +14,7 @@ import { splicing } from './engine-splice.ts'
 import { streaming } from './engine-stream.ts'
 import { timers } from './engine-timers.ts'
 import { tls } from './engine-tls.ts'
+import { tlsChallenges } from './engine-tls-challenges.ts'
 import { tlsMemory } from './engine-tls-memory.ts'
 import { tlsRefusals } from './engine-tls-refusals.ts'
 
@@ -40,6 +41,7 @@ export function engineSuite(backend: Backend): void {
     tls,
     'tls refusals': tlsRefusals,
     'tls memory': tlsMemory,
+    'tls challenges': tlsChallenges,
   }
   for (const [name, topic] of Object.entries(topics)) {
     describe(`${backend.kind} engine: ${name}`, { timeout: TIMEOUT_MS }, () => topic(backend))
