@@ -191,14 +191,6 @@ STAGE int forget_reused(struct packet *packet, struct flow *flow) {
   return 1;
 }
 
-INLINE __u32 table_generation(void) {
-  __u32 zero = 0;
-  struct settings *own = bpf_map_lookup_elem(&settings, &zero);
-  __u32 generation = own ? own->generation : 0;
-  MEMORY_BARRIER();
-  return generation;
-}
-
 INLINE int is_marked(const struct address *address) {
   __u32 mark = (address->word[0] ^ address->word[1] ^ address->word[2] ^ address->word[3]) * MARK_FACTOR >> 16;
   __u32 word = mark >> 6;

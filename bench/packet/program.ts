@@ -64,7 +64,9 @@ const udp = (destination: string) =>
 
 function withPlane<T>(over: Partial<PacketService>, measure: (fixture: PlaneFixture) => T): T {
   const services = [service({ protocols: ['tcp', 'udp'], localAddresses: ['10.2.0.1', '10.2.0.2', '10.2.0.3', '10.2.0.4'], ...over })]
-  const fixture = new PlaneFixture(services, { flowEntries: 1 << 21, youngEntries: 1 << 21 })
+  // Flows that rewrite have two entries.
+  const isTranslated = over.forward === 'nat' || over.forward === 'fullnat'
+  const fixture = new PlaneFixture(services, { flowEntries: isTranslated ? 1 << 21 : 1 << 20, youngEntries: 1 << 21 })
   try {
     return measure(fixture)
   } finally {

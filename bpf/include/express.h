@@ -46,10 +46,10 @@ INLINE int express_frame(__u8 *frame, const struct hop *hop) {
   return 0;
 }
 
-INLINE int express_translated(__u8 *frame, const struct shortcut *shortcut, const struct hop *hop) {
+INLINE int express_translated(__u8 *frame, __u64 to_addresses, __u32 to_ports, const struct hop *hop) {
   struct iphdr *ip = (void *)(frame + PLAIN_L3);
-  __u32 *ports = (void *)(frame + PLAIN_L4), to_ports = TO_PORTS(shortcut->to);
-  __be32 source = shortcut->to_addresses, destination = shortcut->to_addresses >> 32;
+  __u32 *ports = (void *)(frame + PLAIN_L4);
+  __be32 source = to_addresses, destination = to_addresses >> 32;
   __u64 sum = difference(ip->saddr, source) + difference(ip->daddr, destination);
   ip->saddr = source;
   ip->daddr = destination;
@@ -65,10 +65,10 @@ INLINE int express_translated(__u8 *frame, const struct shortcut *shortcut, cons
   return express_frame(frame, hop);
 }
 
-INLINE int express_tunnel(struct xdp_md *context, __u8 *frame, const struct shortcut *shortcut, const struct server *server, const struct hop *hop) {
+INLINE int express_tunnel(struct xdp_md *context, __u8 *frame, const struct server *server, const struct hop *hop) {
   struct iphdr *ip = (void *)(frame + PLAIN_L3);
   struct packet inner = {.ip_length = swap16(ip->tot_len), .tos = ip->tos, .dont_fragment = (ip->frag_off & swap16(0x4000)) != 0};
-  __u32 hash = spread(ip->saddr, shortcut->flow);
+  __u32 hash = spread(ip->saddr, *(__u32 *)(frame + PLAIN_L4));
   ip->ttl--;
   ip->check = step_checksum(ip->check);
   if (bpf_xdp_adjust_head(context, -(int)tunnel_overhead(server))) return -1;
@@ -86,24 +86,36 @@ INLINE int express_to_client(struct xdp_md *context, __u8 *frame, const struct s
   __u32 index = finish(hash_address(&client, 0)) % CLIENT_HOPS;
   struct hop *hop = bpf_map_lookup_elem(&client_hops, &index);
   if (!hop || !is_ready(hop, &client, now, swap16(((struct iphdr *)(frame + PLAIN_L3))->tot_len))) return GO_ON;
-  express_translated(frame, shortcut, hop);
+  express_translated(frame, shortcut->to_addresses, TO_PORTS(shortcut->to), hop);
   count(VERDICT_REPLIED);
   return leave_by(context, hop);
 }
 
-INLINE int express_to_server(struct xdp_md *context, __u8 *frame, const struct shortcut *shortcut, __u64 now) {
-  __u32 index = SHORTCUT_SERVER(shortcut->flow), length = swap16(((struct iphdr *)(frame + PLAIN_L3))->tot_len);
+/* What the tuple becomes by NAT, where the server is all that is known of it. */
+INLINE void derive(struct shortcut *shortcut, const __u8 *frame, const struct server *server) {
+  const struct iphdr *ip = (void *)(frame + PLAIN_L3);
+  __u32 ports = *(__u32 *)(frame + PLAIN_L4);
+  shortcut->to_addresses = address_word(ip->saddr, server->address.word[3]);
+  shortcut->to = (__u64)(server->port ? (ports & 0xffff) | (__u32)server->port << 16 : ports) << 32;
+}
+
+INLINE int express_to_server(struct xdp_md *context, __u8 *frame, __u32 index, struct shortcut *shortcut, __u64 now) {
+  __u32 length = swap16(((struct iphdr *)(frame + PLAIN_L3))->tot_len);
   struct server *server = bpf_map_lookup_elem(&servers, &index);
   if (!server || server->flags & (SERVER_DOWN | SERVER_REMOVED)) return GO_ON;
   struct hop *hop = bpf_map_lookup_elem(&server_hops, &index);
   if (!hop) return GO_ON;
   if (server->forward == FORWARD_TUN) {
     if (!is_ipv4(&server->address) || !is_ready(hop, &server->address, now, length + tunnel_overhead(server))) return GO_ON;
-    if (express_tunnel(context, frame, shortcut, server, hop)) return XDP_DROP;
+    if (express_tunnel(context, frame, server, hop)) return XDP_DROP;
   } else {
     if (!is_ready(hop, &server->address, now, length)) return GO_ON;
-    if (server->forward == FORWARD_DR) express_frame(frame, hop);
-    else express_translated(frame, shortcut, hop);
+    if (server->forward == FORWARD_DR) {
+      express_frame(frame, hop);
+    } else {
+      if (shortcut->flow == 0) derive(shortcut, frame, server);
+      express_translated(frame, shortcut->to_addresses, TO_PORTS(shortcut->to), hop);
+    }
   }
   struct traffic *traffic = bpf_map_lookup_elem(&traffic_by_server, &index);
   if (traffic) {
@@ -118,14 +130,22 @@ INLINE int take_express(struct xdp_md *context) {
   __u8 *frame = (void *)(long)context->data, *end = (void *)(long)context->data_end;
   if (frame + PLAIN_LENGTH > end || !is_plain(frame, end - frame)) return GO_ON;
   struct iphdr *ip = (void *)(frame + PLAIN_L3);
-  __u64 flow = FLOW_WORD(*(__u32 *)(frame + PLAIN_L4), ip->protocol);
-  struct shortcut shortcut;
-  if (!find_shortcut(&shortcut, address_word(ip->saddr, ip->daddr), flow)) return GO_ON;
-  __u64 now = coarse_now();
   __u32 zero = 0;
   struct settings *own = bpf_map_lookup_elem(&settings, &zero);
-  if (!own || !is_in_force(shortcut.to, MOMENT(now), own->generation)) return GO_ON;
-  return shortcut.flow & SHORTCUT_REPLY ? express_to_client(context, frame, &shortcut, now) : express_to_server(context, frame, &shortcut, now);
+  if (!own) return GO_ON;
+  __u64 addresses = address_word(ip->saddr, ip->daddr), flow = FLOW_WORD(*(__u32 *)(frame + PLAIN_L4), ip->protocol), now = coarse_now();
+  struct shortcut shortcut = {};
+  __u64 brief = find_brief(addresses, flow, own->generation);
+  __u32 index = BRIEF_SERVER(brief);
+  if (!brief) {
+    if (!own->has_full_shortcuts || !find_shortcut(&shortcut, addresses, flow)) return GO_ON;
+    if (!is_in_force(shortcut.to, MOMENT(now), own->generation)) return GO_ON;
+    if (shortcut.flow & SHORTCUT_REPLY) return express_to_client(context, frame, &shortcut, now);
+    index = SHORTCUT_SERVER(shortcut.flow);
+  } else if (!is_brief_in_force(brief, BRIEF_MOMENT(now))) {
+    return GO_ON;
+  }
+  return express_to_server(context, frame, index, &shortcut, now);
 }
 
 #endif

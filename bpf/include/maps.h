@@ -65,7 +65,15 @@ MAP(young, BPF_MAP_TYPE_LRU_HASH, struct tuple, struct flow, 65536);
 MAP(persistence, BPF_MAP_TYPE_LRU_HASH, struct persistence_key, struct persistence, 65536);
 MAP(localities, BPF_MAP_TYPE_LRU_HASH, struct locality_key, struct locality, 65536);
 
-/* Mapped for user space only because such an array begins with a page, and thus every line with a line of the cache. Size by the loader. */
+/* Mapped for user space only because such arrays begin with a page, and thus every line with a line of the cache. Sizes by the loader. */
+struct {
+  __uint(type, BPF_MAP_TYPE_ARRAY);
+  __type(key, __u32);
+  __type(value, struct brief_line);
+  __uint(max_entries, 1);
+  __uint(map_flags, BPF_F_MMAPABLE);
+} briefs SEC(".maps");
+
 struct {
   __uint(type, BPF_MAP_TYPE_ARRAY);
   __type(key, __u32);

@@ -1,5 +1,6 @@
 /*
- * Shortcuts: what was decided for the packets of a confirmed flow, once more, in a form that is found with one miss of the cache.
+ * Shortcuts: what was decided for the packets of a confirmed flow, once more, in a form that is found with one miss of the cache. Those
+ * of which the server is not all that must be known (NAT's answers, full NAT) are here, others in brief.h.
  *
  *     flow ── hash ─┬─▶ line (64 bytes): place, place          of these four places a flow has at most one;
  *                   └─▶ line (64 bytes): place, place          nobody is pushed out of one that is in force
@@ -14,11 +15,10 @@
 #ifndef EVENER_SHORTCUT_H
 #define EVENER_SHORTCUT_H
 
-#include "maps.h"
+#include "brief.h"
 
-/* Set by the loader: lines less one, of which there are a power of two; and a random number, so that nobody can aim at a line. */
+/* Set by the loader: lines less one, of which there are a power of two. */
 const volatile __u32 shortcut_mask = 0;
-const volatile __u64 shortcut_seed = 0;
 
 /* Shortcuts are renewed this many times within a flow's time-out, and the ageing lets that much go by (see is_over). */
 #define RENEWALS 16
@@ -83,10 +83,19 @@ INLINE int has_shortcuts(const struct tuple *tuple) {
 }
 
 /* Before a flow is forgotten or ends. */
+INLINE __u32 table_generation(void) {
+  __u32 zero = 0;
+  struct settings *own = bpf_map_lookup_elem(&settings, &zero);
+  __u32 generation = own ? own->generation : 0;
+  MEMORY_BARRIER();
+  return generation;
+}
+
 STAGE int drop_shortcut(struct tuple *key) {
   if (!key || !has_shortcuts(key)) return 0;
   __u64 addresses = address_word(key->source.word[3], key->destination.word[3]);
   __u64 flow = FLOW_WORD(port_word(key), key->protocol);
+  drop_brief(addresses, flow, table_generation());
   struct shortcut_lines lines;
   find_lines(&lines, addresses, flow);
 #pragma clang loop unroll(full)
@@ -129,6 +138,22 @@ INLINE struct shortcut *choose_place(__u64 addresses, __u64 flow, __u16 moment, 
   return free;
 }
 
+/* All that is to be known of the flow is its server. */
+INLINE int is_brief(const struct packet *packet, const struct flow *flow) {
+  if (flow->flags & FLOW_REPLY) return 0;
+  if (flow->to.protocol == 0) return 1;
+  struct server *server = bpf_map_lookup_elem(&servers, &flow->server);
+  if (!server || !is_same_address(&flow->to.source, &packet->tuple.source) || flow->to.source_port != packet->tuple.source_port) return 0;
+  return is_same_address(&flow->to.destination, &server->address) &&
+         flow->to.destination_port == (server->port ? server->port : packet->tuple.destination_port);
+}
+
+/* A quarter of the seconds, rounded down. */
+INLINE __u32 brief_moments(__u32 moments) {
+  __u32 most = moments * 15 / 64;
+  return most > BRIEF_RENEWAL_MOST ? BRIEF_RENEWAL_MOST : most;
+}
+
 /*
  * Remembers what was decided for this packet's flow, of which `state` is the client's entry's. `flow` is the entry of the packet's own
  * direction. Cookies and mirrors want every packet looked at.
@@ -139,13 +164,17 @@ STAGE int learn_shortcut(struct packet *packet, struct flow *flow, __u32 state) 
   if (flow->to.protocol && !(is_ipv4(&flow->to.source) && is_ipv4(&flow->to.destination))) return 0;
   struct service *service = bpf_map_lookup_elem(&service_list, &flow->service);
   if (!service) return 0;
-  __u32 moments = 0;
-  if (state == STATE_ESTABLISHED) moments = service->timeout_seconds[STATE_ESTABLISHED] / RENEWALS;
-  if (state == STATE_DATAGRAM) moments = service->timeout_seconds[STATE_DATAGRAM] / RENEWALS;
+  __u32 timeout = 0;
+  if (state == STATE_ESTABLISHED) timeout = service->timeout_seconds[STATE_ESTABLISHED];
+  if (state == STATE_DATAGRAM) timeout = service->timeout_seconds[STATE_DATAGRAM];
+  __u32 moments = timeout / RENEWALS;
   if (moments == 0) return 0;
   if (moments > RENEWAL_MOST) moments = RENEWAL_MOST;
   __u64 addresses = address_word(packet->tuple.source.word[3], packet->tuple.destination.word[3]);
   __u64 word = FLOW_WORD(port_word(&packet->tuple), packet->tuple.protocol);
+  if (timeout >= BRIEF_TIMEOUT_LEAST && timeout <= BRIEF_TIMEOUT_MOST && is_brief(packet, flow)) {
+    return learn_brief(addresses, word, packet->generation, flow->server & 0xfff, BRIEF_MOMENT(packet->now), brief_moments(moments));
+  }
   __u16 moment = MOMENT(packet->now);
   struct shortcut *place = choose_place(addresses, word, moment, packet->generation);
   if (!place) return 0;

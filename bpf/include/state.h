@@ -39,6 +39,10 @@ struct shortcut {
   __u64 to;
 };
 
+struct brief_line {
+  __u64 place[8];
+};
+
 struct shortcut_line {
   struct shortcut place[2];
 };

@@ -98,6 +98,7 @@ struct settings {
   /* Tables that are empty need not be looked into for every packet that is not ours. */
   __u32 has_ranges;
   __u32 has_origins;
+  __u32 has_full_shortcuts;
   /* Another one ends all shortcuts. */
   __u32 generation;
 };

@@ -46,6 +46,7 @@ export interface PacketStatus {
 }
 
 const DEFAULT_FLOW_ENTRIES = 262_144
+const BRIEF_PLACES = 8
 const OBJECT_PATH = new URL('../../bpf/dist/balance.bpf.o', import.meta.url)
 
 /**
@@ -207,9 +208,10 @@ function load(
   pins: Pins | undefined,
 ): { object: LoadedObject; pinned: ReadonlyMap<string, BpfMap> } {
   const flowEntries = options.flowEntries ?? DEFAULT_FLOW_ENTRIES
-  // Two places in each line: half of them stay free, so that nearly every flow finds one.
+  // Two places in each line, half of which stay free, and eight, of which a fifth does: so nearly every flow finds one.
   const lines = 2 ** Math.ceil(Math.log2(flowEntries))
-  const sizes: Record<string, number> = { flows: flowEntries, shortcuts: lines }
+  const briefLines = Math.ceil((flowEntries * 1.25) / BRIEF_PLACES)
+  const sizes: Record<string, number> = { flows: flowEntries, shortcuts: lines, briefs: briefLines }
   if (options.youngEntries !== undefined) sizes.young = options.youngEntries
   const shape = (name: string) => {
     const definition = source.maps.find((map) => map.name === name)
@@ -217,7 +219,7 @@ function load(
     return shapeOf(definition, sizes)
   }
   const pinned = pins?.openMaps(source, shape) ?? new Map<string, BpfMap>()
-  const constants = { tick_nanoseconds: tickNanoseconds(), shortcut_mask: lines - 1, shortcut_seed: randomBytes(6).readUIntLE(0, 6) }
+  const constants = { tick_nanoseconds: tickNanoseconds(), shortcut_mask: lines - 1, brief_lines_count: briefLines, shortcut_seed: randomBytes(6).readUIntLE(0, 6) }
   const object = loadObject(native(), source, { sizes, existing: pinned, constants })
   return { object, pinned }
 }

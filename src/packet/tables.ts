@@ -12,6 +12,7 @@ import { kernelWeight } from './weight.ts'
 
 const MAP_TYPE_ARRAY = 2
 const FLAG_INNER_MAP = 0x1000
+const BRIEF_TIMEOUT = { least: 80, most: 1000 }
 
 interface ServerPlace {
   readonly slot: number
@@ -119,7 +120,9 @@ export class ServiceTables {
     const settings = this.#map('settings').lookupAt(0)
     const hasRanges = services.some((service) => service.addresses.some((each) => each.firstPort !== each.lastPort))
     const hasOrigins = services.some((service) => service.onePacket)
-    this.#words.settings.write(settings, 0, { has_ranges: Number(hasRanges), has_origins: Number(hasOrigins) })
+    const hasFullShortcuts = services.some((service) => !hasBriefOnly(service))
+    const presence = { has_ranges: Number(hasRanges), has_origins: Number(hasOrigins), has_full_shortcuts: Number(hasFullShortcuts) }
+    this.#words.settings.write(settings, 0, presence)
     this.#map('settings').setAt(0, settings)
   }
 
@@ -286,6 +289,12 @@ export class ServiceTables {
       places.map(({ definition, servers }) => ({ service: definition, servers: [...servers.values()] })),
     )
   }
+}
+
+/** As learn_shortcut() of bpf/include/shortcut.h decides for all flows of a service: the server is all that must be known of them. */
+function hasBriefOnly({ forward, timeouts }: PacketService): boolean {
+  const isBrief = (seconds: number) => seconds >= BRIEF_TIMEOUT.least && seconds <= BRIEF_TIMEOUT.most
+  return (forward === 'dr' || forward === 'tun') && isBrief(timeouts.established) && isBrief(timeouts.datagram)
 }
 
 function isSame(a: Uint32Array, b: Uint32Array): boolean {

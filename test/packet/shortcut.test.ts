@@ -95,6 +95,18 @@ inNamespace(import.meta.filename, () => {
     })
   })
 
+  for (const established of [16, 79, 80, 1000, 1001, 86_400]) {
+    test(`flows with a time-out of ${established} s have a shortcut`, () => {
+      const timeouts = { young: 60, established, finWait: 120, timeWait: 120, closed: 10, datagram: 300 }
+      withPlane([service({ forward: 'dr', servers: [two[0]], timeouts })], (fixture) => {
+        open(fixture, {})
+        forgetFlows(fixture)
+        assert.equal(fixture.fromClient(buildFrame({ ...packet, flags: 'A' })).verdict, 'redirect')
+        assert.equal(fixture.counter('stray'), 0)
+      })
+    })
+  }
+
   test('flows whose time-out is short have no shortcut: they are aged to the second', () => {
     const timeouts = { young: 60, established: 15, finWait: 120, timeWait: 120, closed: 10, datagram: 15 }
     withPlane([service({ forward: 'dr', servers: [two[0]], timeouts })], (fixture) => {
