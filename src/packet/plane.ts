@@ -219,7 +219,12 @@ function load(
     return shapeOf(definition, sizes)
   }
   const pinned = pins?.openMaps(source, shape) ?? new Map<string, BpfMap>()
-  const constants = { tick_nanoseconds: tickNanoseconds(), shortcut_mask: lines - 1, brief_lines_count: briefLines, shortcut_seed: randomBytes(6).readUIntLE(0, 6) }
+  const constants = {
+    tick_nanoseconds: tickNanoseconds(),
+    shortcut_mask: lines - 1,
+    brief_lines_count: briefLines,
+    shortcut_seed: randomBytes(6).readUIntLE(0, 6),
+  }
   const object = loadObject(native(), source, { sizes, existing: pinned, constants })
   return { object, pinned }
 }
