@@ -104,10 +104,12 @@ class CheckDatagrams implements CheckSocket {
     this.#socket.on('message', (bytes) => events.received(bytes))
     if (address.family === 'unix') process.nextTick(() => events.failed('datagrams need an IP address'))
     else {
-      this.#socket.connect(address.port, address.host, () => {
+      // Not as a callback: that is called where there is no route, too.
+      this.#socket.once('connect', () => {
         if (proxyProtocol === 2) this.#introduction = this.#introduce()
         events.opened()
       })
+      this.#socket.connect(address.port, address.host)
     }
   }
 

@@ -130,6 +130,18 @@ export function datagrams(backend: Backend): void {
     assert.deepEqual(record.got, ['answer'])
   })
 
+  it('a peer that may not be connected to, as one without a route, costs its own datagrams and nothing else', async (t) => {
+    const test = await engineFor(t, backend)
+    const server = await peer(t)
+    const record = recorder(test)
+    const nowhere = test.engine.connectDatagrams({ family: 4, host: '255.255.255.255', port: 9 }, record.handler)
+    if (nowhere !== undefined) send(test, nowhere, 'lost')
+    const socket = test.engine.connectDatagrams(server.address, record.handler) as DatagramSocket
+    send(test, socket, 'question')
+    assert.deepEqual(await server.gets(1), ['question'])
+    nowhere?.close()
+  })
+
   it('keeps datagrams apart: each is one, whole, in order, also an empty one', async (t) => {
     const test = await engineFor(t, backend)
     const server = await peer(t)

@@ -22,7 +22,9 @@ export const dnsTransport: DnsTransport = {
         reject(error as Error)
       }
     })
-    socket.connect(server.port, server.host, () => socket.send(query))
+    // Not as a callback: that is called where there is no route, too.
+    socket.once('connect', () => socket.send(query))
+    socket.connect(server.port, server.host)
     return promise.finally(() => {
       clearTimeout(timer)
       socket.close()

@@ -61,15 +61,9 @@ export class PortableDatagramSocket implements DatagramSocket {
     if (to.family !== 'unix') parseIp(to.host.replace(/%.*/, ''), this.#peer)
     this.#socket.on('error', (error) => this.#failed(error))
     if (to.family === 'unix') return
-    this.#socket.connect(to.port, to.host, () => {
-      this.#isReady = true
-      const early = this.#early
-      this.#early = []
-      for (let i = 0; i < early.length; i += 2) {
-        this.send(early[i], early[i + 1])
-        this.#engine.blocks.release(early[i])
-      }
-    })
+    // Not as a callback: that is called where there is no route, too.
+    this.#socket.once('connect', () => this.#connected())
+    this.#socket.connect(to.port, to.host)
   }
 
   send(start: number, end: number): void {
@@ -99,6 +93,16 @@ export class PortableDatagramSocket implements DatagramSocket {
     this.#engine.forgetDatagrams(this)
     // After what was given to the socket in this turn.
     setImmediate(() => this.#socket.close())
+  }
+
+  #connected(): void {
+    this.#isReady = true
+    const early = this.#early
+    this.#early = []
+    for (let i = 0; i < early.length; i += 2) {
+      this.send(early[i], early[i + 1])
+      this.#engine.blocks.release(early[i])
+    }
   }
 
   #arrived(bytes: Buffer, from: RemoteInfo): void {

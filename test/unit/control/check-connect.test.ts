@@ -181,3 +181,9 @@ test('datagrams go both ways, and a closed port is told', async (t) => {
   nobody.socket.write(Buffer.from('hello'))
   assert.deepEqual(await nobody.until(2), ['opened', 'failed: port unreachable'])
 })
+
+test('datagrams that cannot be sent anywhere are a failure of the check and nothing else', async (t) => {
+  // Nobody may connect to a broadcast address, as to a network without a route to it.
+  const { until } = dial(t, { transport: 'udp', address: { family: 4, host: '255.255.255.255', port: 9 } })
+  assert.deepEqual(await until(1), ['failed: permission denied'])
+})

@@ -38,6 +38,12 @@ test('the first datagram that is accepted is the answer; silence and refusals ar
     { message: 'connection refused' },
   )
   await assert.rejects(access.dns.tcp(refused, question, 5000), { message: 'connection refused' })
+  // Nobody may connect to a broadcast address, as to a network without a route to it.
+  const unreachable = { family: 4, host: '255.255.255.255', port: 53 } as const
+  await assert.rejects(
+    access.dns.udp(unreachable, question, 5000, () => true),
+    { code: 'EACCES' },
+  )
   const broken = () => {
     throw new Error('the parser fell over')
   }
