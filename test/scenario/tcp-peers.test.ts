@@ -1,6 +1,8 @@
 /** What people put behind a balancer of connections, with their own clients in front of it. */
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { type AddressInfo, connect, createServer } from 'node:net'
 import { type TestContext, test } from 'node:test'
 import { selfSigned } from '../support/certificate.ts'
 import { mariadb, postgresql } from '../support/databases.ts'
@@ -77,6 +79,39 @@ test('MariaDB: reads are shared out over replicas, writes go to the primary, and
   await one.stop('SIGKILL')
   for (let i = 0; i < 3; i++) assert.equal(await ask('read', 'SELECT name FROM role'), 'two')
   await balancer.printed(/read\/s0 is down/)
+})
+
+/** A port that leads to another one, for clients that cannot choose which address they come from. */
+async function from(t: TestContext, localAddress: string, host: string, port: number): Promise<number> {
+  const relay = createServer((client) => {
+    const onward = connect({ host, port, localAddress })
+    for (const socket of [client, onward]) socket.on('error', () => {})
+    client.pipe(onward).pipe(client)
+  }).listen(0, '127.0.0.1')
+  t.after(() => relay.close())
+  await once(relay, 'listening')
+  return (relay.address() as AddressInfo).port
+}
+
+test('MariaDB learns from the PROXY protocol who its clients are, in both versions, and checks introduce themselves', {
+  ...SLOW,
+  ...needs('mariadbd', 'mariadb', 'openssl'),
+}, async (t) => {
+  const certificate = selfSigned(t, 'db.test')
+  const accounts = ["CREATE USER app@'127.0.0.9' IDENTIFIED BY 'secret'", "CREATE USER probe@'%' IDENTIFIED BY 'secret'"]
+  const server = await mariadb(t, certificate, accounts, ['--proxy-protocol-networks=127.0.0.0/8', '--skip-name-resolve'])
+  const check = { mysql: { user: 'probe', password: 'secret', role: 'primary' } }
+  const { balancer, at } = await services(t, {
+    v1: { servers: server.ports, pool: { check, proxyProtocol: 'v1' } },
+    v2: { servers: server.ports, pool: { check, proxyProtocol: 'v2' } },
+  })
+  for (const name of ['v1', 'v2']) {
+    const [host, port] = await at(name)
+    const relay = await from(t, '127.0.0.9', host, port)
+    const words = ['--no-defaults', '-h', '127.0.0.1', '-P', String(relay), '-u', 'app', '-psecret', '-N', '-B']
+    assert.equal(await run('mariadb', [...words, '-e', 'SELECT USER()']), 'app@127.0.0.9')
+  }
+  for (const { servers } of (await balancer.status()).pools) assert.equal(servers[0].health, 'up', servers[0].check?.reason)
 })
 
 test('PostgreSQL: psql with and without TLS, over a server that refuses', {
