@@ -85,7 +85,7 @@ export interface Connection {
    * cannot be (another engine, TLS, the limit of pipes): nothing has changed. Otherwise bytes come through received() until what was under way both
    * ways is done, then through the observer alone, and again through received() after `bytes`, when pieces have become short or there is
    * no pipe. The engine keeps a slow `to` from filling up by itself; pause() works as ever, ended() and closed() follow as if bytes were
-   * received. send(), end() and close() of `to` come behind what is on its way and end the splice.
+   * received. send(), end() and close() of `to` come behind what is on its way and end the splice; asking for 0 bytes ends it, too.
    */
   splice(to: Connection, bytes: number, observer: SpliceObserver): boolean
   /** FIN once the queue is flushed. Receiving goes on. */

@@ -14,6 +14,9 @@ import { RESPONSE_HEAD_LIMITS } from './worker.ts'
 /** More interim (1xx) responses than this for one request are an attack or a loop. */
 const MAX_INFORMATIONAL = 32
 const SWITCHING_PROTOCOLS = 101
+/** What is left of a body must be so long that going another way pays; where it did not, pieces must be long before it is tried again. */
+const SPLICE_LEAST_BYTES = 128 * 1024
+const SPLICE_LONG_BYTES = 24 * 1024
 
 /** Takes what the server sent: heads, then the body, passed on as it comes. */
 export function receiveResponse(exchange: Exchange, upstream: UpstreamConnection, start: number, end: number): void {
@@ -109,6 +112,22 @@ function readBody(exchange: Exchange, upstream: UpstreamConnection, start: numbe
   }
   // Bytes behind the end of the response belong to no request: the connection cannot be trusted any more.
   if (reader.isComplete) finishResponse(exchange, at === end && upstream.exchange === exchange)
+  else if (reader.remaining >= SPLICE_LEAST_BYTES && (exchange.splicedBytes === 0 || end - start >= SPLICE_LONG_BYTES))
+    spliceBody(exchange, upstream)
+}
+
+/** Lets the rest of a body that nobody looks at go from socket to socket, where the engine can. */
+function spliceBody(exchange: Exchange, upstream: UpstreamConnection): void {
+  if (exchange.framing !== FRAMING.LENGTH || !exchange.isRequestComplete || !exchange.maySplice) return
+  upstream.connection.splice((exchange.downstream as DownstreamConnection).connection, exchange.responseBody.remaining, upstream)
+}
+
+/** Bytes of the body went to the client without passing through here. */
+export function responseSpliced(exchange: Exchange, count: number): void {
+  exchange.responseBytes += count
+  exchange.splicedBytes += count
+  exchange.responseBody.skip(count)
+  if (exchange.responseBody.isComplete) finishResponse(exchange, true)
 }
 
 /** The response is complete: frees the server, then ends the exchange. */

@@ -110,6 +110,10 @@ export class Exchange {
   informationalCount = 0
   requestBytes = 0
   responseBytes = 0
+  /** Of those, without passing through memory. */
+  splicedBytes = 0
+  /** False once its client did not keep pace: what is left is received, so that the server is freed. */
+  maySplice = true
   startMs = 0
   attemptMs = 0
   firstByteMs = 0
@@ -233,6 +237,8 @@ export class Exchange {
     this.informationalCount = 0
     this.requestBytes = 0
     this.responseBytes = 0
+    this.splicedBytes = 0
+    this.maySplice = true
     this.startMs = this.worker.engine.now()
     this.attemptMs = 0
     this.firstByteMs = 0

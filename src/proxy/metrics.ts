@@ -58,6 +58,12 @@ export const PROXY_METRICS = {
   },
   bytesIn: { name: 'evener_http_request_body_bytes_total', type: 'counter', help: 'Bytes of request bodies.', labels: ['listener'] },
   bytesOut: { name: 'evener_http_response_body_bytes_total', type: 'counter', help: 'Bytes of response bodies.', labels: ['listener'] },
+  spliced: {
+    name: 'evener_http_spliced_bytes_total',
+    type: 'counter',
+    help: 'Bytes of response bodies that went from socket to socket inside the kernel, without being copied.',
+    labels: ['listener'],
+  },
   attempts: {
     name: 'evener_http_attempts_total',
     type: 'counter',
@@ -107,6 +113,7 @@ export interface ListenerSeries extends ConnectionSeries {
   readonly duration: number
   readonly bytesIn: number
   readonly bytesOut: number
+  readonly spliced: number
   readonly attempts: number
   readonly retries: number
 }
@@ -168,6 +175,7 @@ function allocateHttpSeries(allocator: SeriesAllocator, name: string, common: Co
     duration: one(PROXY_METRICS.duration),
     bytesIn: one(PROXY_METRICS.bytesIn),
     bytesOut: one(PROXY_METRICS.bytesOut),
+    spliced: one(PROXY_METRICS.spliced),
     attempts: one(PROXY_METRICS.attempts),
     retries: one(PROXY_METRICS.retries),
   }
@@ -206,6 +214,7 @@ export class RowCounters implements ProxyCounters {
     observeDuration(row, series.duration, exchange.worker.engine.now() - exchange.startMs)
     row[series.bytesIn] += exchange.requestBytes
     row[series.bytesOut] += exchange.responseBytes
+    row[series.spliced] += exchange.splicedBytes
     row[series.attempts] += exchange.attempts
     if (exchange.attempts > 1) row[series.retries] += exchange.attempts - 1
     if (exchange.queuePosition >= 0) countQueued(row, (exchange.pool as PoolState).series, exchange)

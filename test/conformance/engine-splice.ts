@@ -336,6 +336,19 @@ export function splicing(backend: Backend): void {
     assert.equal(one.client.text, 'sorry')
   })
 
+  it('asking for 0 bytes ends it; the rest is received', async (t) => {
+    const one = await relay(t)
+    one.splice(one.source, one.target)
+    one.client.socket.end(sequence(PLENTY))
+    await one.held()
+    assert.equal(one.splice(one.source, one.target, 0), true)
+    const check = checked(one.server)
+    await one.server.ended()
+    assert.equal(check.position, PLENTY)
+    assert.ok(one.accepted.byteCount > 0)
+    assert.equal(one.spliced + one.accepted.byteCount, PLENTY)
+  })
+
   it('short pieces are copied again after a while', async (t) => {
     const one = await relay(t)
     one.splice(one.source, one.target)

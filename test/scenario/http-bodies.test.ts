@@ -75,8 +75,37 @@ test('a client that stops reading stops its server, and no other client', async 
   assert.ok(written < 64 * MIB, `the server wrote ${written} bytes to a client that reads none`)
 })
 
+for (const connection of ['keep-alive', 'close']) {
+  test(`responses of a known length are spliced where the engine can, one after the other (${connection})`, async (t) => {
+    const body = randomBytes(3 * MIB + 5)
+    const server = await rawOrigin(t, async (wire) => {
+      for (;;) {
+        await wire.readRequest()
+        await wire.write(`HTTP/1.1 200 OK\r\nContent-Length: ${body.length}\r\nConnection: ${connection}\r\n\r\n`)
+        await wire.write(body)
+        if (connection === 'close') {
+          wire.end()
+          return
+        }
+      }
+    })
+    const balancer = await evener(t, { workers: 1, ...proxyTo([server.address]) })
+    const wire = await client(t, { port: await balancer.port('web') })
+    for (let i = 0; i < 6; i++) {
+      await wire.write(requestBytes('/'))
+      assert.ok((await wire.readResponse()).body.equals(body), `response ${i}`)
+    }
+    const page = (await balancer.call('GET', '/metrics')).text
+    const spliced = Number(/evener_http_spliced_bytes_total\{listener="web"\} (\S+)/.exec(page)?.[1])
+    assert.match(page, new RegExp(`evener_http_response_body_bytes_total\\{listener="web"\\} ${6 * body.length}\n`))
+    if (process.env.EVENER_TEST_ENGINE === 'portable') assert.equal(spliced, 0)
+    else assert.ok(spliced > 0 && spliced <= 6 * body.length, `${spliced} bytes were spliced`)
+    if (connection === 'keep-alive') assert.equal(server.wires.length, 1)
+  })
+}
+
 test('a small response is taken off its server although the client does not read', async (t) => {
-  const server = await rawOrigin(t, answering(`HTTP/1.1 200 OK\r\nContent-Length: ${256 * 1024}\r\n\r\n${'x'.repeat(256 * 1024)}`))
+  const server = await rawOrigin(t, answering(`HTTP/1.1 200 OK\r\nContent-Length: ${MIB}\r\n\r\n${'x'.repeat(MIB)}`))
   const balancer = await evener(t, { workers: 1, ...proxyTo([server.address]) })
   const port = await balancer.port('web')
   const slow = await client(t, { port })

@@ -242,3 +242,22 @@ test('a client that goes away takes its request to the server with it', async (t
   wire.reset()
   assert.equal(await upstream.closed(), 'ECONNRESET')
 })
+
+for (const how of ['stops', 'ends', 'resets'] as const) {
+  test(`a server that ${how} in the middle of a long body breaks the response off`, async (t) => {
+    const server = await rawOrigin(t, async (wire) => {
+      await wire.readRequest()
+      await wire.write(`HTTP/1.1 200 OK\r\nContent-Length: ${8 << 20}\r\n\r\n`)
+      await wire.write(Buffer.alloc(4 << 20, 'x'))
+      if (how === 'ends') wire.end()
+      else if (how === 'resets') wire.reset()
+      await wire.readToEnd()
+    })
+    const config = proxyTo([server.address], { route: { timeouts: { response: '300ms' } } })
+    const balancer = await evener(t, { workers: 1, ...config, accessLog: { path: 'stdout', format: 'line {termination}' } })
+    const wire = await client(t, { port: await balancer.port('web') })
+    await wire.write(requestBytes('/'))
+    await assert.rejects(wire.readResponse())
+    await balancer.printed(how === 'stops' ? /line response-timeout/ : /line response-truncated/)
+  })
+}

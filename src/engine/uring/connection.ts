@@ -99,7 +99,10 @@ export class RingConnection implements Connection, SpliceSource, SpliceTarget {
 
   splice(to: Connection, bytes: number, observer: SpliceObserver): boolean {
     if (!(to instanceof RingConnection) || this.#state !== OPEN || this.#peerEnded || this.#isBroken) return false
-    if (this.#outlet !== null) return true
+    if (this.#outlet !== null) {
+      if (bytes === 0) this.#outlet.stop()
+      return true
+    }
     if (to.#state !== OPEN || !to.#maySend() || to.#inlet !== null || !this.#loop.pipes.isAvailable) return false
     this.#outlet = to.#inlet = new Splice(this.#loop.pipes, this, to, bytes, observer)
     this.touch()
@@ -252,8 +255,9 @@ export class RingConnection implements Connection, SpliceSource, SpliceTarget {
     return this.#state === OPEN && !this.#isPaused
   }
 
-  outletOver(): void {
+  outletOver(mayFollow: boolean): void {
     this.#outlet = null
+    this.#receiver.isCautious = mayFollow
     this.touch()
   }
 
@@ -345,7 +349,10 @@ export class RingConnection implements Connection, SpliceSource, SpliceTarget {
 
   /** Begins the splice when its time has come, and asks when there is something to move. */
   #armOutlet(outlet: Splice): void {
-    if (!outlet.isMoving && !this.#receiver.isInFlight && outlet.isTargetIdle) outlet.begin()
+    if (!outlet.isMoving && !this.#receiver.isInFlight && outlet.isTargetIdle) {
+      outlet.begin()
+      outlet.move()
+    }
     if (!outlet.isMoving || outlet.waiting > 0 || this.#outlet === null || this.#isPollingIn || this.#isPaused) return
     this.#isPollingIn = true
     this.#loop.ring.poll(KIND.READABLE, this.#fd, POLLIN, this.slot, this.generation)

@@ -13,12 +13,16 @@ export class Receiver {
   /** The kernel found no buffer: wait for relieve(). */
   isStarved = false
 
+  /** The next receive is for one buffer: what comes first says whether the rest is spliced, and there is nothing to cancel then. */
+  isCautious = false
+
   /** Submits the receive, or cancels it. */
   arm(isWanted: boolean, ring: Ring, fd: number, group: number, slot: number, generation: number): void {
     if (isWanted) {
       if (this.isInFlight || this.isStarved) return
       this.isInFlight = true
-      ring.receive(fd, group, slot, generation)
+      ring.receive(fd, group, !this.isCautious, slot, generation)
+      this.isCautious = false
     } else this.cancel(ring, slot, generation)
   }
 

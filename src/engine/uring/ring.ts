@@ -183,9 +183,9 @@ export class Ring {
     this.#push(flags, fd, 0, 0, 0, 0, 0, SOCK_CLOEXEC, (slot << SLOT_SHIFT) | KIND.ACCEPT, generation, 0)
   }
 
-  /** Multishot; the kernel takes a buffer of the group for each completion. */
-  receive(fd: number, group: number, slot: number, generation: number): void {
-    const flags = OP.RECV | (SQE_BUFFER_SELECT << 8) | (RECV_MULTISHOT << 16)
+  /** Once or, multishot, until it is cancelled; the kernel takes a buffer of the group for each completion. */
+  receive(fd: number, group: number, isMultishot: boolean, slot: number, generation: number): void {
+    const flags = OP.RECV | (SQE_BUFFER_SELECT << 8) | (isMultishot ? RECV_MULTISHOT << 16 : 0)
     this.#push(flags, fd, 0, 0, 0, 0, 0, 0, (slot << SLOT_SHIFT) | KIND.RECEIVE, generation, group)
   }
 

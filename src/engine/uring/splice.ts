@@ -18,8 +18,8 @@ export interface SpliceSource {
   readonly mayPull: boolean
   /** flush() is to be called. */
   touch(): void
-  /** Bytes come through received() again. */
-  outletOver(): void
+  /** Bytes come through received() again; `mayFollow` says that another splice may follow behind a few of them. */
+  outletOver(mayFollow: boolean): void
   /** As the result of a receive: 0 is FIN, below 0 is -errno. */
   pullEnded(result: number): void
   /** Calls the observer. */
@@ -105,7 +105,7 @@ export class Splice {
   stop(): void {
     const source = this.#source
     this.#source = null
-    source?.outletOver()
+    source?.outletOver(source.receivedBytes >= this.#end)
     if (this.waiting === 0) this.#finish()
   }
 

@@ -71,6 +71,12 @@ export class BodyReader {
     return this.dataEnd
   }
 
+  /** `count` bytes of content of BODY.LENGTH, at most the remaining ones, went another way. */
+  skip(count: number): void {
+    this.#remaining -= count
+    this.isComplete = this.#remaining === 0
+  }
+
   /** The peer will send no more. Returns whether the message is whole, which completes one that is delimited by the close. */
   finish(): boolean {
     if (this.#body === BODY.UNTIL_CLOSE) this.isComplete = true

@@ -1,6 +1,13 @@
-import { type CloseReason, type Connection, type ConnectionHandler, Timer, type TimerTarget } from '../../engine/index.ts'
+import {
+  type CloseReason,
+  type Connection,
+  type ConnectionHandler,
+  type SpliceObserver,
+  Timer,
+  type TimerTarget,
+} from '../../engine/index.ts'
 import { breakResponse, failAttempt, sendRequest } from '../attempt.ts'
-import { receiveResponse, serverEnded } from '../deliver.ts'
+import { receiveResponse, responseSpliced, serverEnded } from '../deliver.ts'
 import type { DownstreamConnection } from '../downstream.ts'
 import type { Exchange } from '../exchange.ts'
 import { HeadBuffer } from '../head-buffer.ts'
@@ -8,11 +15,14 @@ import type { RouteState } from '../site.ts'
 import { TERMINATION } from '../termination.ts'
 import type { UpstreamServer } from './server.ts'
 
+/** Spliced bytes that wait for a client may do so for this long. */
+const SLOW_CLIENT_MS = 200
+
 /**
  * A connection to a server: connecting, working for one exchange, or idle in its server's list. Anything that a server says
  * while the connection is idle, even a FIN, takes it out of the list.
  */
-export class UpstreamConnection implements ConnectionHandler, TimerTarget {
+export class UpstreamConnection implements ConnectionHandler, SpliceObserver, TimerTarget {
   readonly server: UpstreamServer
   readonly head: HeadBuffer
   /** Set by the server right after the engine made it, before any event. */
@@ -30,6 +40,8 @@ export class UpstreamConnection implements ConnectionHandler, TimerTarget {
   hasEnded = false
   readonly #timer: Timer
   #isPaused = false
+  /** Since spliced bytes have waited for the client. */
+  #isWatchingClient = false
   /** Bytes both ways when it was found not to take the body. */
   #movedAtArm = 0
 
@@ -60,6 +72,23 @@ export class UpstreamConnection implements ConnectionHandler, TimerTarget {
     this.armResponse()
     receiveResponse(exchange, this, start, end)
     if (this.exchange !== null && (this.exchange.downstream as DownstreamConnection).connection.isCongested) this.pause()
+  }
+
+  spliced(_connection: Connection, count: number): void {
+    const { exchange } = this
+    if (exchange === null) {
+      this.discard()
+      return
+    }
+    if (queuedForClient(exchange) === 0) {
+      this.#isWatchingClient = false
+      this.armResponse()
+    } else if (!this.#isWatchingClient) {
+      this.#isWatchingClient = true
+      const { responseMs } = (exchange.route as RouteState).timeouts
+      this.armIdle(responseMs === 0 ? SLOW_CLIENT_MS : Math.min(SLOW_CLIENT_MS, responseMs))
+    }
+    responseSpliced(exchange, count)
   }
 
   ended(): void {
@@ -100,6 +129,10 @@ export class UpstreamConnection implements ConnectionHandler, TimerTarget {
     }
     if (exchange.isTunnel) {
       exchange.abort(TERMINATION.COMPLETE)
+      return
+    }
+    if (this.#isWatchingClient) {
+      this.#judgeClient(exchange)
       return
     }
     if (!exchange.isRequestComplete && this.#moved !== this.#movedAtArm) {
@@ -159,6 +192,7 @@ export class UpstreamConnection implements ConnectionHandler, TimerTarget {
   /** The response is complete: back into the idle list where the connection can serve again, else closed. */
   finish(mayReuse: boolean): void {
     this.exchange = null
+    this.#isWatchingClient = false
     this.head.release()
     if (mayReuse && !this.#isPaused && this.connection.isOpen && this.connection.queuedBytes === 0 && this.server.keepIdle(this)) return
     this.close()
@@ -178,6 +212,16 @@ export class UpstreamConnection implements ConnectionHandler, TimerTarget {
     this.connection.reset()
   }
 
+  /** A client that still does not keep pace gets the rest out of our memory, so that its server is freed as ever. */
+  #judgeClient(exchange: Exchange): void {
+    this.#isWatchingClient = false
+    if (queuedForClient(exchange) > 0) {
+      exchange.maySplice = false
+      this.connection.splice((exchange.downstream as DownstreamConnection).connection, 0, this)
+    }
+    this.armResponse()
+  }
+
   #connectFailure({ secure }: Connection, reason: CloseReason): number {
     if (reason === 'timeout') return TERMINATION.CONNECT_TIMEOUT
     if (reason !== 'handshake') return TERMINATION.CONNECT_FAILED
@@ -194,4 +238,8 @@ export class UpstreamConnection implements ConnectionHandler, TimerTarget {
     this.head.release()
     this.server.forget(this)
   }
+}
+
+function queuedForClient({ downstream }: Exchange): number {
+  return (downstream as DownstreamConnection).connection.queuedBytes
 }

@@ -98,3 +98,13 @@ it('does not call a chunked message whole before its last CRLF', () => {
     assert.equal(reader.finish(), false, JSON.stringify(text))
   }
 })
+
+it('skips content that went another way', () => {
+  const reader = begin(BODY.LENGTH, 10)
+  assert.deepEqual(read(reader, 'abc'), { runs: ['abc'], rest: '' })
+  reader.skip(6)
+  assert.equal(reader.remaining, 1)
+  assert.ok(!reader.isComplete)
+  assert.deepEqual(read(reader, 'defg'), { runs: ['d'], rest: 'efg' })
+  assert.ok(reader.isComplete)
+})
