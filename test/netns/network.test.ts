@@ -34,20 +34,24 @@ test('the end of a test takes away processes, namespaces, programs, pins and fil
   assert.throws(() => execFileSync('bpftool', ['link', 'show', 'id', String(link.id)], { stdio: 'pipe' }))
 })
 
-test('a test that is ended from outside leaves nothing either', NEEDED, async () => {
-  const script = `
+for (const [how, end, isKilled] of [
+  ['is ended from outside', 'setInterval(() => {}, 1 << 30)', true],
+  ['crashes', 'setImmediate(() => process.stdout.destroy(new Error("nobody reads on")))', false],
+] as const) {
+  test(`a test that ${how} leaves nothing either`, NEEDED, async () => {
+    const script = `
     const { Network } = await import(${JSON.stringify(join(import.meta.dirname, 'network.ts'))})
     const network = new Network({ after() {} })
     network.addSpace('lb')
     network.mountPins()
     console.log(network.space('lb'), network.folder)
-    setInterval(() => {}, 1 << 30)`
-  const child = spawn(process.execPath, ['--input-type=module', '-e', script], { stdio: ['ignore', 'pipe', 'inherit'] })
-  const [line] = (await once(child.stdout, 'data')) as [Buffer]
-  const [space, folder] = line.toString().trim().split(' ')
-  assert.ok(execFileSync('ip', ['netns', 'list'], { encoding: 'utf8' }).includes(space))
-  child.kill('SIGTERM')
-  await once(child, 'exit')
-  assert.equal(execFileSync('ip', ['netns', 'list'], { encoding: 'utf8' }).includes(space), false)
-  assert.equal(existsSync(folder), false)
-})
+    ${end}`
+    const child = spawn(process.execPath, ['--input-type=module', '-e', script], { stdio: ['ignore', 'pipe', 'ignore'] })
+    const [line] = (await once(child.stdout, 'data')) as [Buffer]
+    const [space, folder] = line.toString().trim().split(' ')
+    if (isKilled) child.kill('SIGTERM')
+    await once(child, 'exit')
+    assert.equal(execFileSync('ip', ['netns', 'list'], { encoding: 'utf8' }).includes(space), false)
+    assert.equal(existsSync(folder), false)
+  })
+}

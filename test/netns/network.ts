@@ -10,9 +10,13 @@ const MOST_OUTPUT_BYTES = 1 << 26
 let nextNetwork = 0
 const open = new Set<Network>()
 
-/** A test that is ended from outside leaves nothing either. */
-function endAll(): void {
+/** A test that is ended from outside, or that crashes, leaves nothing either. */
+function closeAll(): void {
   for (const network of open) network.close()
+}
+
+function endAll(): void {
+  closeAll()
   process.exit(143)
 }
 
@@ -31,7 +35,10 @@ export class Network {
 
   constructor(t: { after(cleanup: () => void): void }) {
     open.add(this)
-    if (open.size === 1) for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, endAll)
+    if (open.size === 1) {
+      for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, endAll)
+      process.once('exit', closeAll)
+    }
     t.after(() => this.close())
   }
 
@@ -109,7 +116,10 @@ export class Network {
 
   close(): void {
     if (!open.delete(this)) return
-    if (open.size === 0) for (const signal of ['SIGINT', 'SIGTERM'] as const) process.off(signal, endAll)
+    if (open.size === 0) {
+      for (const signal of ['SIGINT', 'SIGTERM'] as const) process.off(signal, endAll)
+      process.off('exit', closeAll)
+    }
     for (const child of this.#processes) child.kill('SIGKILL')
     for (const name of this.#namespaces) {
       // What a process of ours left behind in a namespace of ours: workers of daemons.
