@@ -3,6 +3,7 @@ import { it } from 'node:test'
 import { TLSSocket } from 'node:tls'
 import type { CloseReason, Connection, ConnectionHandler, ListenOptions, TlsServerOptions } from '../../src/engine/index.ts'
 import { Sequence } from '../support/bytes.ts'
+import { helloInPieces } from '../support/ciphertext.ts'
 import { type Backend, type EngineUnderTest, engineFor, type Recorder, type TestListener } from '../support/engine.ts'
 import { witness, witnessServer } from '../support/net.ts'
 import { clientOptions, OTHER, SHOP, secureWitness, secureWitnessServer, serverOptions } from '../support/tls.ts'
@@ -328,6 +329,22 @@ export function tls(backend: Backend): void {
     assert.equal(test.takeErrors().length, 1)
     assert.equal(accepted.filter((each) => each.reason === undefined).length, 1)
     other.socket.destroy()
+  })
+
+  it('a ClientHello in pieces, of segments or of records, is read whole before a certificate is chosen', async (t) => {
+    const test = await engineFor(t, backend)
+    const certificates = [SHOP, OTHER].map(({ cert, key }) => ({ chain: cert, key }))
+    const { address } = await listenSecure(test, {}, { certificates, fingerprints: true })
+    const segments = (hello: Buffer) => Array.from({ length: Math.ceil(hello.length / 7) }, (_, i) => hello.subarray(7 * i, 7 * i + 7))
+    const records = (hello: Buffer) => {
+      const message = hello.subarray(5)
+      return Array.from({ length: Math.ceil(message.length / 50) }, (_, i) => {
+        const part = message.subarray(50 * i, 50 * i + 50)
+        return Buffer.concat([Buffer.of(22, 3, 1, 0, part.length), part])
+      })
+    }
+    const together = (hello: Buffer) => [Buffer.concat(records(hello))]
+    for (const cut of [segments, records, together]) assert.equal(await helloInPieces(t, address, 'www.other.test', cut), 'CN=other.test')
   })
 
   it('a certificate is chosen by name; the listener changes its certificates while connections stay', async (t) => {

@@ -53,3 +53,31 @@ export async function slicedClient(t: TestContext, address: SocketAddress): Prom
     send: (piece) => new Promise<void>((resolve) => wire.socket.write(piece, () => resolve())),
   }
 }
+
+/** Shakes hands with a ClientHello that `cut` has taken apart, and returns the subject of the certificate that it was answered with. */
+export async function helloInPieces(
+  t: TestContext,
+  address: SocketAddress,
+  servername: string,
+  cut: (hello: Buffer) => readonly Uint8Array[],
+): Promise<string | undefined> {
+  const wire = await witness(t, address)
+  wire.socket.setNoDelay(true)
+  const [inner, outer] = duplexPair()
+  let isFirst = true
+  const send = (piece: Uint8Array) => new Promise<void>((resolve) => wire.socket.write(piece, () => setImmediate(resolve)))
+  outer.on('data', (chunk: Buffer) => {
+    if (isFirst) void cut(chunk).reduce((before, piece) => before.then(() => send(piece)), Promise.resolve())
+    else wire.socket.write(chunk)
+    isFirst = false
+  })
+  wire.read((chunk) => outer.write(chunk))
+  const socket = connect({ socket: inner, servername, rejectUnauthorized: false })
+  t.after(() => socket.destroy())
+  await new Promise<void>((resolve, reject) => {
+    socket.once('secureConnect', resolve)
+    socket.once('error', reject)
+    outer.once('close', () => reject(new Error('closed')))
+  })
+  return socket.getPeerX509Certificate()?.subject
+}

@@ -7,6 +7,7 @@ export { certificateNames, NameIndex } from './certificate-names.ts'
 export { asksForChallenge, CHALLENGE_PROTOCOL, NO_CHALLENGES, type TlsChallenges } from './challenges.ts'
 export { ClientHello } from './client-hello.ts'
 export { ja3, ja4 } from './fingerprint.ts'
+export { HANDSHAKE_RECORD, helloOf } from './hello-records.ts'
 export {
   type CertificateOptions,
   type ClientCertificateOptions,

@@ -8,6 +8,8 @@ import {
   CHALLENGE_PROTOCOL,
   ClientHello,
   certificateNames,
+  HANDSHAKE_RECORD,
+  helloOf,
   ja3,
   ja4,
   NameIndex,
@@ -18,13 +20,8 @@ import {
 } from '../../tls/index.ts'
 import { PortableSecure } from './secure.ts'
 
-/** First byte of a handshake's record; what begins otherwise is no TLS. */
-const HANDSHAKE_RECORD = 22
-const RECORD_HEAD_BYTES = 5
 /** As on the ring: no renegotiation, and ChaCha20 for clients that prefer it. */
 const SERVER_OPTIONS = constants.SSL_OP_NO_RENEGOTIATION | constants.SSL_OP_PRIORITIZE_CHACHA
-/** RFC 8446 §5.1. */
-const MAX_RECORD_BYTES = 16 * 1024
 
 /** What a listener does with its connections. */
 export interface PortableAcceptor {
@@ -97,10 +94,11 @@ export class PortableTlsServer implements TlsServer {
       const piece: Buffer | null = transport.read()
       if (piece === null) return
       first = first.length === 0 ? piece : Buffer.concat([first, piece])
-      if (!isWhole(first)) return
+      const hello = helloOf(first)
+      if (hello === null) return
       clearTimeout(slow)
       transport.removeListener('readable', look)
-      this.#begin(handshake, first, gone)
+      this.#begin(handshake, first, hello, gone)
     }
     transport.once('close', () => clearTimeout(slow))
     transport.on('readable', look)
@@ -127,7 +125,7 @@ export class PortableTlsServer implements TlsServer {
     this.#challenges = new Map()
   }
 
-  #begin(handshake: Handshake, first: Buffer, gone: () => void): void {
+  #begin(handshake: Handshake, first: Buffer, message: Uint8Array, gone: () => void): void {
     const { transport, acceptor, secure } = handshake
     transport.removeAllListeners('end')
     transport.removeAllListeners('readable')
@@ -140,8 +138,7 @@ export class PortableTlsServer implements TlsServer {
       acceptor.failed('no TLS', acceptor.plaintext(transport))
       return
     }
-    // Of a ClientHello in several records only the first is known here.
-    const hello = ClientHello.parse(first.subarray(RECORD_HEAD_BYTES))
+    const hello = ClientHello.parse(message)
     if (this.options.fingerprints) {
       secure.ja3 = ja3(hello)
       secure.ja4 = ja4(hello)
@@ -225,14 +222,6 @@ export class PortableTlsServer implements TlsServer {
     }
     return server
   }
-}
-
-/** Whether the first record of a handshake is all there; what is none, or too long, is for OpenSSL to refuse. */
-function isWhole(bytes: Buffer): boolean {
-  if (bytes[0] !== HANDSHAKE_RECORD) return true
-  if (bytes.length < RECORD_HEAD_BYTES) return false
-  const length = bytes.readUInt16BE(3)
-  return length > MAX_RECORD_BYTES || bytes.length >= RECORD_HEAD_BYTES + length
 }
 
 /** What contexts of servers and clients have in common. */

@@ -1,14 +1,12 @@
 import { TLS_BIT, TLS_RESULT } from '../../../kernel/index.ts'
 import type { CloseReason, Connection, ConnectionHandler } from '../../connection.ts'
 import { Timer, type TimerTarget } from '../../timers.ts'
-import { ClientHello } from '../../tls/index.ts'
+import { ClientHello, HANDSHAKE_RECORD } from '../../tls/index.ts'
 import type { Loop } from '../loop.ts'
 import type { TlsConnection } from './connection.ts'
 import type { RingTlsServer } from './server.ts'
 import type { TlsThread } from './thread.ts'
 
-/** First byte of a handshake's record; what begins otherwise is no TLS. */
-const HANDSHAKE_RECORD = 22
 /** Room for a flight of handshake messages; longer ones overflow and follow. */
 const FLIGHT_BYTES = 8192
 
