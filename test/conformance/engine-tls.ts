@@ -347,6 +347,22 @@ export function tls(backend: Backend): void {
     for (const cut of [segments, records, together]) assert.equal(await helloInPieces(t, address, 'www.other.test', cut), 'CN=other.test')
   })
 
+  it('who was accepted before the certificates change still gets the one for its name', async (t) => {
+    const test = await engineFor(t, backend)
+    const certificates = [SHOP, OTHER].map(({ cert, key }) => ({ chain: cert, key }))
+    const before = test.engine.tlsServer(serverOptions({ certificates }))
+    const { address, listener, count } = await test.listen({}, { tls: before })
+    const waiting = await witness(t, address)
+    const gone = await witness(t, address)
+    await test.turns(10)
+    listener.secure(test.engine.tlsServer(serverOptions()))
+    before.close()
+    gone.socket.destroy()
+    const client = await secureWitness(t, address, { socket: waiting.socket, servername: 'www.other.test', rejectUnauthorized: false })
+    assert.equal(client.socket.getPeerX509Certificate()?.subject, 'CN=other.test')
+    await count(1)
+  })
+
   it('a certificate is chosen by name; the listener changes its certificates while connections stay', async (t) => {
     const test = await engineFor(t, backend)
     const both = [SHOP, OTHER].map(({ cert, key }) => ({ chain: cert, key }))

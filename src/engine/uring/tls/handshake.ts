@@ -107,16 +107,11 @@ export class Handshake implements TimerTarget {
     this.end()
   }
 
-  /** Takes leave of the server's contexts, which are about to be closed: it goes on with the one it has. */
-  leave(): void {
-    this.#server?.leave(this)
-    this.#server = null
-  }
-
   /** It is over, one way or the other. */
   end(): void {
     this.#loop.timers.disarm(this.#timer)
-    this.leave()
+    this.#server?.leave(this)
+    this.#server = null
   }
 
   /** It takes too long. */

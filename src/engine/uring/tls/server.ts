@@ -39,7 +39,7 @@ export class RingTlsServer implements TlsServer {
   /** The context of a name as SNI has it. */
   contextFor(name: string): number {
     const certificates = name === '' ? undefined : this.#index.find(name)
-    return certificates === undefined || this.#isClosed ? this.context : this.#contextOf(certificates)
+    return certificates === undefined ? this.context : this.#contextOf(certificates)
   }
 
   /** The context that answers an authority; undefined for every other client. */
@@ -67,12 +67,16 @@ export class RingTlsServer implements TlsServer {
 
   leave(handshake: Handshake): void {
     this.#handshakes.delete(handshake)
+    if (this.#isClosed && this.#handshakes.size === 0) this.#free()
   }
 
+  /** What has been accepted may still have to say which name it asks for: the contexts stay until the last handshake is over. */
   close(): void {
     this.#isClosed = true
-    // A handshake that is under way looks its context up again when the ClientHello arrives.
-    for (const handshake of [...this.#handshakes]) handshake.leave()
+    if (this.#handshakes.size === 0) this.#free()
+  }
+
+  #free(): void {
     for (const context of this.#contexts.values()) this.#thread.native.closeContext(context)
     this.#contexts.clear()
     this.#dropChallenges()
