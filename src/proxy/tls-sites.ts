@@ -1,7 +1,11 @@
+import { createHash } from 'node:crypto'
 import { type Engine, NO_CHALLENGES, type TlsChallenges, type TlsServer } from '../engine/index.ts'
 import type { AccessLogFormat } from '../observe/index.ts'
 import type { ListenerPlan } from './config.ts'
 import { certificatesOf, fetchedStaple, type TlsFiles, type TlsListenerPlan } from './tls-plan.ts'
+
+/** What OpenSSL keeps of an id. */
+const SESSIONS_ID_LENGTH = 32
 
 interface Entry {
   readonly key: string
@@ -70,9 +74,23 @@ export class TlsSites {
     const key = JSON.stringify([tls, certificates, clientCertificates, fingerprints])
     const kept = this.#current.get(name)
     if (kept?.key === key) return kept
-    const server = this.#engine.tlsServer({ ...tls, id: name, certificates, clientCertificates, fingerprints })
+    const server = this.#engine.tlsServer({
+      ...tls,
+      id: sessionsId(name, clientCertificates),
+      certificates,
+      clientCertificates,
+      fingerprints,
+    })
     return { key, server }
   }
+}
+
+/** A session is resumed without a look at the client's certificate: not on another listener, nor after others may come in. */
+function sessionsId(listener: string, clientCertificates: object | undefined): string {
+  return createHash('sha256')
+    .update(JSON.stringify([listener, clientCertificates]))
+    .digest('hex')
+    .slice(0, SESSIONS_ID_LENGTH)
 }
 
 /** Fingerprints are made only where a route asks for them or the log shows them. */

@@ -182,6 +182,29 @@ test('a client certificate is demanded, and its subject told to the server in a 
   assert.deepEqual(trailers.at(-1), { 'x-sum': '1' })
 })
 
+test('a session of a client certificate is not resumed when other authorities count', openssl, async (t) => {
+  const [authority, other] = [new Authority(t), new Authority(t, 'Other Root')]
+  const [issued, alice] = [authority.issue({ name: 'shop.test' }), authority.issue({ name: 'alice' })]
+  const app = await origin(t)
+  const config = (ca: string) =>
+    proxyTo([app.address], { listener: { tls: { certificates: files(issued), clientCertificates: { ca } } }, top: { workers: 1 } })
+  const running = await evener(t, config(authority.certFile))
+  const port = await running.port('web')
+  for (const maxVersion of ['TLSv1.2', 'TLSv1.3'] as const) {
+    const base = { ca: authority.cert, cert: alice.cert, key: alice.key, maxVersion }
+    const first = connectTls({ host: '127.0.0.1', port, servername: 'shop.test', ...base })
+    const session = await new Promise<Buffer>((resolve) => first.once('session', resolve))
+    first.destroy()
+    assert.equal((await ask(port, { ...base, session })).socket.isSessionReused(), true)
+    running.configure(config(other.certFile))
+    assert.equal((await running.call('POST', '/api/v1/reload')).status, 200)
+    const refused = await ask(port, { ...base, session }).catch(() => undefined)
+    assert.equal(refused?.text ?? '', '')
+    running.configure(config(authority.certFile))
+    assert.equal((await running.call('POST', '/api/v1/reload')).status, 200)
+  }
+})
+
 test('a certificate file that changes is taken up without a reload, and connections stay', openssl, async (t) => {
   const authority = new Authority(t)
   const [first, second] = [authority.issue({ name: 'shop.test' }), authority.issue({ name: 'shop.test', names: ['new.test'] })]
