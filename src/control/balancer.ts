@@ -31,7 +31,6 @@ export interface BalancerOptions {
   /** The configuration file, for messages; null where the command line is the configuration. */
   readonly file: string | null
   readonly version: string
-  /** Never rejects: what is wrong is a diagnostic. */
   load(): Promise<LoadedConfiguration>
   /** Lines on standard error without this. */
   readonly log?: EventLog
@@ -210,7 +209,9 @@ export class Balancer implements AdminTarget {
   async #reload(): Promise<ReloadResult> {
     const log = this.#log
     if (this.#isShuttingDown) return { ok: false, message: 'Evener is shutting down.', diagnostics: [] }
-    const { plan, diagnostics } = await this.#options.load()
+    const loaded = await this.#options.load().catch((error: Error) => error)
+    if (loaded instanceof Error) return this.#refuse(`the new configuration cannot be read and changed nothing: ${loaded.message}`)
+    const { plan, diagnostics } = loaded
     if (plan === undefined) {
       const errors = diagnostics.filter(({ severity }) => severity === 'error')
       return this.#refuse(`the new configuration is invalid and changed nothing: ${errors.map(formatBriefly).join('; ')}`, diagnostics)
