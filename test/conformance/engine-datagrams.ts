@@ -268,6 +268,20 @@ export function datagrams(backend: Backend): void {
     await test.until(() => test.engine.blocks.free >= test.idleBlocks)
   })
 
+  it('what is sent on a socket that is made, used and closed at once goes out', async (t) => {
+    const test = await engineFor(t, backend)
+    const server = await peer(t)
+    const { handler } = recorder(test)
+    for (let i = 1; i <= 3; i++) {
+      const socket = test.engine.connectDatagrams(server.address, handler) as DatagramSocket
+      send(test, socket, 'the only one')
+      socket.close()
+      assert.deepEqual(await server.gets(i), Array(i).fill('the only one'))
+    }
+    test.engine.connectDatagrams(server.address, handler)?.close()
+    await test.until(() => test.engine.blocks.free >= test.idleBlocks)
+  })
+
   it('says nothing after close(), and what was sent before still goes out', async (t) => {
     const test = await engineFor(t, backend)
     const server = await peer(t)

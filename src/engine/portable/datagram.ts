@@ -68,9 +68,8 @@ export class PortableDatagramSocket implements DatagramSocket {
 
   send(start: number, end: number): void {
     if (this.#isClosed) return
-    const { blocks, arena } = this.#engine
-    blocks.hold(start)
-    if (this.#isReady) this.#socket.send(arena.subarray(start, end), (error) => this.#sent(start, error))
+    this.#engine.blocks.hold(start)
+    if (this.#isReady) this.#transmit(start, end)
     else if (this.#early.length < 2 * MAX_EARLY) this.#early.push(start, end)
     else this.#sent(start, new Error('not connected'))
   }
@@ -88,10 +87,13 @@ export class PortableDatagramSocket implements DatagramSocket {
   close(): void {
     if (this.#isClosed) return
     this.#isClosed = true
-    for (let i = 0; i < this.#early.length; i += 2) this.#engine.blocks.release(this.#early[i])
-    this.#early = []
     this.#engine.forgetDatagrams(this)
-    // After what was given to the socket in this turn.
+    // What was sent before it was connected still goes out.
+    if (this.#early.length === 0) this.#closeSoon()
+  }
+
+  /** After what was given to the socket in this turn. */
+  #closeSoon(): void {
     setImmediate(() => this.#socket.close())
   }
 
@@ -99,10 +101,13 @@ export class PortableDatagramSocket implements DatagramSocket {
     this.#isReady = true
     const early = this.#early
     this.#early = []
-    for (let i = 0; i < early.length; i += 2) {
-      this.send(early[i], early[i + 1])
-      this.#engine.blocks.release(early[i])
-    }
+    if (!this.#engine.isOver) for (let i = 0; i < early.length; i += 2) this.#transmit(early[i], early[i + 1])
+    // close() left that to us.
+    if (this.#isClosed && early.length > 0) this.#closeSoon()
+  }
+
+  #transmit(start: number, end: number): void {
+    this.#socket.send(this.#engine.arena.subarray(start, end), (error) => this.#sent(start, error))
   }
 
   #arrived(bytes: Buffer, from: RemoteInfo): void {
@@ -151,7 +156,15 @@ export class PortableDatagramSocket implements DatagramSocket {
     if (error !== null) this.#failed(error)
   }
 
+  /** It cannot be connected. */
+  #dropEarly(): void {
+    if (!this.#engine.isOver) for (let i = 0; i < this.#early.length; i += 2) this.#engine.blocks.release(this.#early[i])
+    this.#early = []
+    if (this.#isClosed) this.#closeSoon()
+  }
+
   #failed(error: NodeJS.ErrnoException): void {
+    if (!this.#isReady && this.#early.length > 0) this.#dropEarly()
     if (this.#isClosed) return
     const reason = closeReason(error.code ?? '')
     const { loop } = this.#engine
