@@ -16,7 +16,7 @@ import { TERMINATION } from '../termination.ts'
 import type { UpstreamServer } from './server.ts'
 
 /** Spliced bytes that wait for a client may do so for this long. */
-const SLOW_CLIENT_MS = 200
+const SLOW_CLIENT_MS = 1000
 
 /**
  * A connection to a server: connecting, working for one exchange, or idle in its server's list. Anything that a server says
