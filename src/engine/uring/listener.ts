@@ -2,14 +2,14 @@ import { unlinkSync } from 'node:fs'
 import type { SocketAddress } from '../../core/index.ts'
 import { errnoName, native } from '../../kernel/index.ts'
 import type { Connection, ConnectionHandler } from '../connection.ts'
-import type { Listener, ListenOptions } from '../engine.ts'
+import type { Listener, ListenOptions, SecureHooks } from '../engine.ts'
 import { closeReason } from '../failures.ts'
 import { Timer } from '../timers.ts'
 import type { TlsServer } from '../tls/index.ts'
 import { RingConnection } from './connection.ts'
 import type { Loop } from './loop.ts'
 import { ERRNO, KIND } from './operations.ts'
-import { RingTlsServer, type TlsAcceptor, TlsConnection } from './tls/index.ts'
+import { RingTlsServer, TlsConnection } from './tls/index.ts'
 
 export type Accepted = (connection: Connection) => ConnectionHandler | undefined
 
@@ -27,7 +27,7 @@ export class RingListener implements Listener {
   readonly #slot: number
   readonly #generation: number
   readonly #retry = new Timer(this)
-  readonly #acceptor: TlsAcceptor
+  readonly #acceptor: SecureHooks
   #tls: RingTlsServer | null = null
   #isAccepting = false
   #isCancelling = false

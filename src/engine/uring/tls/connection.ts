@@ -1,12 +1,13 @@
 import type { ClientAddress, SocketAddress } from '../../../core/index.ts'
 import type { CloseReason, Connection, ConnectionHandler } from '../../connection.ts'
+import type { SecureHooks } from '../../engine.ts'
 import { highWaterBytes } from '../../options.ts'
 import type { RingConnection } from '../connection.ts'
 import { DRAINED, ENDED, OPENED, RECEIVED, tell } from '../connection-state.ts'
 import type { Loop, Turned } from '../loop.ts'
 import type { SendQueue } from '../send-queue.ts'
 import type { RingTlsClient } from './client.ts'
-import { Handshake, type TlsAccepting, type TlsAcceptor } from './handshake.ts'
+import { Handshake, type TlsAccepting } from './handshake.ts'
 import { TlsInput } from './input.ts'
 import { FLUSHED, TlsOutput } from './output.ts'
 import { RingSecure } from './secure.ts'
@@ -67,7 +68,7 @@ export class TlsConnection implements Connection, ConnectionHandler, Turned {
   }
 
   /** The server's side over `raw`, from its first byte on. */
-  static accept(loop: Loop, raw: RingConnection, server: RingTlsServer, acceptor: TlsAcceptor): TlsConnection {
+  static accept(loop: Loop, raw: RingConnection, server: RingTlsServer, acceptor: SecureHooks): TlsConnection {
     const session = loop.tls.native.open(server.context, '', '', -1)
     return new TlsConnection(loop, raw, session, { server, acceptor }, server.options.handshakeTimeoutMs)
   }
@@ -180,7 +181,7 @@ export class TlsConnection implements Connection, ConnectionHandler, Turned {
 
   received(_raw: Connection, start: number, end: number): void {
     if (this.#state >= FLUSHING) return
-    if (this.#handshake?.isPlain(start) === true) this.#speaksPlain(this.#handshake.acceptor as TlsAcceptor, start, end)
+    if (this.#handshake?.isPlain(start) === true) this.#speaksPlain(this.#handshake.acceptor as SecureHooks, start, end)
     else if (this.#input.isStalled) this.#input.keep(start, end)
     else this.feed(start, end)
   }
@@ -228,7 +229,7 @@ export class TlsConnection implements Connection, ConnectionHandler, Turned {
   }
 
   /** The handshake is done. */
-  agreed(acceptor: TlsAcceptor | null): void {
+  agreed(acceptor: SecureHooks | null): void {
     this.#handshake = null
     this.#isAgreed = true
     this.#state = OPEN
@@ -286,7 +287,7 @@ export class TlsConnection implements Connection, ConnectionHandler, Turned {
   }
 
   /** Not a word of TLS: perhaps a browser that was told "http:". */
-  #speaksPlain(acceptor: TlsAcceptor, start: number, end: number): void {
+  #speaksPlain(acceptor: SecureHooks, start: number, end: number): void {
     this.#handshake?.end()
     this.#handshake = null
     this.#state = OVER

@@ -1,5 +1,6 @@
 import { TLS_BIT, TLS_RESULT } from '../../../kernel/index.ts'
-import type { CloseReason, Connection, ConnectionHandler } from '../../connection.ts'
+import type { CloseReason } from '../../connection.ts'
+import type { SecureHooks } from '../../engine.ts'
 import { Timer, type TimerTarget } from '../../timers.ts'
 import { ClientHello, HANDSHAKE_RECORD } from '../../tls/index.ts'
 import type { Loop } from '../loop.ts'
@@ -10,19 +11,10 @@ import type { TlsThread } from './thread.ts'
 /** Room for a flight of handshake messages; longer ones overflow and follow. */
 const FLIGHT_BYTES = 8192
 
-/** What a listener gives to the connections that it accepts over TLS. */
-export interface TlsAcceptor {
-  /** The owner of a connection whose handshake is done; undefined resets it. */
-  accepted(connection: Connection): ConnectionHandler | undefined
-  /** The owner of a connection that speaks no TLS; undefined resets it. */
-  plaintext(connection: Connection): ConnectionHandler | undefined
-  failed(reason: string, isTaken: boolean): void
-}
-
 /** The listener's side of a handshake: its certificates, and who gets the connection. */
 export interface TlsAccepting {
   readonly server: RingTlsServer
-  readonly acceptor: TlsAcceptor
+  readonly acceptor: SecureHooks
 }
 
 /**
@@ -30,7 +22,7 @@ export interface TlsAccepting {
  * stops once, at the ClientHello, where the certificate depends on the name that the client asks for.
  */
 export class Handshake implements TimerTarget {
-  readonly acceptor: TlsAcceptor | null
+  readonly acceptor: SecureHooks | null
   readonly #loop: Loop
   readonly #thread: TlsThread
   readonly #connection: TlsConnection

@@ -6,6 +6,5 @@
  */
 export { RingTlsClient } from './client.ts'
 export { TlsConnection } from './connection.ts'
-export type { TlsAcceptor } from './handshake.ts'
 export { RingTlsServer } from './server.ts'
 export { TlsThread } from './thread.ts'
