@@ -97,9 +97,9 @@ describe('the loop of the portable engine', () => {
     loop.stop()
   })
 
-  it('keeps a sixteenth of the arena from receiving', () => {
+  it('keeps an eighth of the arena from receiving', () => {
     const { blocks, loop } = setUp(32)
-    for (let received = 0; received < 30; received++) {
+    for (let received = 0; received < 28; received++) {
       const at = loop.roomToReceive(BLOCK_BYTES)
       assert.notEqual(at, -1)
       blocks.hold(at)
